@@ -1,0 +1,85 @@
+"""What a survival analysis can refuse, each fault naming its cause and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from haemony.model.errors import HaemonyError, UsageError
+
+
+class BadFormula(UsageError):
+    """A model formula says something the survival analyses do not understand."""
+
+    def __init__(self, formula: str, *, reason: str) -> None:
+        self.formula, self.reason = formula, reason
+        super().__init__(
+            f"cannot use the formula {formula!r}: {reason}; "
+            f'write it like "Surv(os_days, os_event) ~ age + NPM1 + strata(study)"'
+        )
+
+
+class UnknownColumn(UsageError):
+    """A formula names a column that the table does not have."""
+
+    def __init__(self, column: str, *, nearest: Sequence[str]) -> None:
+        self.column, self.nearest = column, tuple(nearest)
+        hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+        super().__init__(f"the table has no column {column!r}{hint}")
+
+
+class BadResponse(UsageError):
+    """Times and events do not describe a follow-up."""
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        self.reason, self.remedy = reason, remedy
+        super().__init__(f"{reason}; {remedy}")
+
+
+class BadCovariate(UsageError):
+    """A column cannot serve as a covariate, a group, a weight or an offset."""
+
+    def __init__(self, name: str, *, reason: str, remedy: str) -> None:
+        self.name, self.reason, self.remedy = name, reason, remedy
+        super().__init__(f"{name!r} {reason}; {remedy}")
+
+
+class NothingToAnalyse(HaemonyError):
+    """No row, no event or no group is left for the analysis."""
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        self.reason, self.remedy = reason, remedy
+        super().__init__(f"{reason}; {remedy}")
+
+
+class ConstantCovariate(HaemonyError):
+    """A covariate takes one value in every patient that is analysed."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f"no difference to estimate: {', '.join(names)} never varies among the patients "
+            f"analysed; leave it out, or look at which rows were dropped as incomplete"
+        )
+
+
+class CollinearCovariates(HaemonyError):
+    """Some covariates are sums of others, or vary only between strata."""
+
+    def __init__(self, redundant: Sequence[str], *, given: Sequence[str]) -> None:
+        self.redundant, self.given = tuple(redundant), tuple(given)
+        cause = f"follows from {', '.join(given)}" if given else "varies only between strata"
+        super().__init__(
+            f"{', '.join(redundant)} {cause} at every event time, so its effect cannot be "
+            f"told apart; leave one of them out"
+        )
+
+
+class BeyondFollowUp(UsageError):
+    """A horizon lies after the last follow-up of a group."""
+
+    def __init__(self, horizon: float, *, group: str, last: float) -> None:
+        self.horizon, self.group, self.last = horizon, group, last
+        super().__init__(
+            f"the horizon {horizon:g} lies beyond the follow-up of {group!r} (last time "
+            f"{last:g}); choose a horizon of at most {last:g}"
+        )

@@ -1,0 +1,356 @@
+"""Reads a model formula and sets the rows aside that cannot be analysed.
+
+A formula is data that may come from another party, so it is never run as code: every expression in
+it is checked against a short list of names and operators before formulaic evaluates it.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import formulaic
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    BadResponse,
+    NothingToAnalyse,
+    UnknownColumn,
+)
+from haemony.analysis.survival.response import Surv
+
+SPECIAL = ("strata", "cluster", "offset")
+TRANSFORMS = {
+    **{
+        name: formulaic.transforms.TRANSFORMS[name]
+        for name in ("log", "log2", "log10", "exp", "I", "C", "bs", "cr", "cc", "poly", "center")
+    },
+    "sqrt": np.sqrt,
+    "log1p": np.log1p,
+}
+_ALLOWED = (
+    ast.Expression,
+    ast.Call,
+    ast.Name,
+    ast.Load,
+    ast.Constant,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.operator,
+    ast.unaryop,
+    ast.keyword,
+    ast.List,
+    ast.Tuple,
+    ast.Compare,
+    ast.cmpop,
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A formula taken apart.
+
+    Attributes:
+        text: the formula as it was written.
+        response: the columns of `Surv(...)`, two or three.
+        terms: the covariate terms, in order.
+        strata: the columns within whose combinations alone patients are compared.
+        cluster: the column that says which rows belong together, if any.
+        offset: the columns added to the linear predictor with coefficient one.
+        columns: every column that the formula needs, in order of mention.
+    """
+
+    text: str
+    response: tuple[str, ...]
+    terms: tuple[str, ...]
+    strata: tuple[str, ...]
+    cluster: str | None
+    offset: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Rows that were left out because they are incomplete.
+
+    Attributes:
+        rows: how many rows were left out.
+        by_variable: how many of all rows lack each variable; a row can lack several.
+    """
+
+    rows: int = 0
+    by_variable: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The group of each of n rows.
+
+    Attributes:
+        labels: (G,) names, such as "NPM1=positive", in order.
+        codes: (n,) position of each row's group.
+    """
+
+    labels: tuple[str, ...]
+    codes: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Complete:
+    """The complete rows of a table for a formula, ready for an estimator."""
+
+    model: Model
+    table: pl.DataFrame
+    response: Surv
+    weights: Floats | None
+    missing: Missing
+
+
+def read(formula: str) -> Model:
+    """Take a formula apart.
+
+    >>> model = read("Surv(days, died) ~ age + log(wbc) + strata(study)")
+    >>> model.terms, model.strata
+    (('age', 'log(wbc)'), ('study',))
+    """
+    left, tilde, right = formula.partition("~")
+    if not tilde:
+        raise BadFormula(formula, reason="it has no '~'")
+    response = _response_columns(left, formula)
+    specials: dict[str, list[str]] = {name: [] for name in SPECIAL}
+    terms: list[str] = []
+    columns = list(response)
+    for term in _terms(right, formula):
+        special, names = _special(term, formula)
+        columns += names
+        if special:
+            specials[special] += names
+        else:
+            terms.append(str(term))
+    if len(specials["cluster"]) > 1:
+        raise BadFormula(formula, reason="only one column can be the cluster")
+    return Model(
+        text=formula,
+        response=response,
+        terms=tuple(terms),
+        strata=tuple(specials["strata"]),
+        cluster=next(iter(specials["cluster"]), None),
+        offset=tuple(specials["offset"]),
+        columns=tuple(dict.fromkeys(columns)),
+    )
+
+
+def complete(
+    formula: str, table: pl.DataFrame, *, weights: str | None = None, competing: bool = False
+) -> Complete:
+    """Keep the rows of a table that a formula can use, and count the others.
+
+    Args:
+        formula: for example "Surv(os_days, os_event) ~ age + NPM1".
+        table: one row per patient, or per patient and interval.
+        weights: the column of case weights.
+        competing: whether the event column names several kinds of event.
+    """
+    model = read(formula)
+    needed = [*model.columns, *([weights] if weights else [])]
+    for column in needed:
+        if column not in table.columns:
+            near = difflib.get_close_matches(column, table.columns, n=2)
+            raise UnknownColumn(column, nearest=near)
+    chosen = _nan_to_null(table.select(needed))
+    kept = chosen.drop_nulls()
+    if kept.is_empty():
+        raise NothingToAnalyse(
+            "no row has all the variables of the formula",
+            remedy="leave out the variable that is missing most often",
+        )
+    missing = Missing(
+        rows=chosen.height - kept.height,
+        by_variable={
+            name: count for name, count in zip(needed, _nulls(chosen), strict=True) if count
+        },
+    )
+    return Complete(
+        model=model,
+        table=kept,
+        response=_response(model, kept, competing=competing),
+        weights=None if weights is None else positive_weights(kept[weights].to_numpy(), weights),
+        missing=missing,
+    )
+
+
+def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
+    """The combinations of columns that occur, in the order of their levels.
+
+    >>> table = pl.DataFrame({"sex": ["m", "f", "m"]})
+    >>> groups_of(table, ["sex"]).labels
+    ('sex=f', 'sex=m')
+    """
+    labels: list[str] = [""]
+    codes = np.zeros(table.height, dtype=np.intp)
+    for column in columns:
+        names, position = levels(table[column])
+        codes = codes * len(names) + position
+        labels = [
+            f"{before}, {column}={name}" if before else f"{column}={name}"
+            for before in labels
+            for name in names
+        ]
+    used, codes = np.unique(codes, return_inverse=True)
+    return Groups(tuple(labels[i] or "all" for i in used), codes.astype(np.intp))
+
+
+def groups_from(values: NDArray[np.generic] | None, n: int) -> Groups:
+    """Groups from an array of labels (n,), sorted; one group when there is none."""
+    if values is None:
+        return Groups(("all",), np.zeros(n, dtype=np.intp))
+    used, codes = np.unique(np.asarray(values), return_inverse=True)
+    return Groups(tuple(str(value) for value in used), codes.astype(np.intp))
+
+
+def levels(column: pl.Series) -> tuple[tuple[str, ...], Integers]:
+    """The levels of a column that occur, in order, and each row's position among them.
+
+    The order is that of an Enum's categories, and ascending for any other type.
+    """
+    if isinstance(column.dtype, pl.Enum):
+        used, codes = np.unique(column.to_physical().to_numpy(), return_inverse=True)
+        return tuple(column.dtype.categories[int(i)] for i in used), codes.astype(np.intp)
+    values = column.cast(pl.String) if isinstance(column.dtype, pl.Categorical) else column
+    names = values.unique().sort().cast(pl.String).to_list()
+    return tuple(names), values.rank("dense").to_numpy().astype(np.intp) - 1
+
+
+def positive_weights(values: Floats, name: str) -> Floats:
+    """Case weights (n,) as floats, refused unless each is positive and finite."""
+    weights = np.asarray(values, dtype=np.float64)
+    if not np.all(np.isfinite(weights) & (weights > 0)):
+        raise BadCovariate(
+            name,
+            reason="has weights that are not positive numbers",
+            remedy="leave out the rows that should not count",
+        )
+    return weights
+
+
+def _response_columns(left: str, formula: str) -> tuple[str, ...]:
+    match = re.fullmatch(r"\s*Surv\((.*)\)\s*", left)
+    names = [name.strip().strip("`") for name in match.group(1).split(",")] if match else []
+    if len(names) not in (2, 3) or not all(re.fullmatch(r"\w[\w .-]*", name) for name in names):
+        raise BadFormula(
+            formula, reason="its left side is not Surv(time, event) or Surv(start, stop, event)"
+        )
+    return tuple(names)
+
+
+def _terms(right: str, formula: str) -> list[formulaic.parser.types.Term]:
+    try:
+        parsed = formulaic.Formula(right)
+        terms = list(parsed)
+    except (formulaic.errors.FormulaicError, SyntaxError, TypeError) as error:
+        raise BadFormula(formula, reason="its right side cannot be read") from error
+    return [term for term in terms if str(term) not in ("0", "1")]
+
+
+def _special(term: formulaic.parser.types.Term, formula: str) -> tuple[str | None, list[str]]:
+    """Which special term this is, if any, and the columns that the term needs."""
+    names: list[str] = []
+    special = None
+    for factor in term.factors:
+        if factor.eval_method.value == "lookup":
+            names.append(factor.expr)
+            continue
+        call = _checked(factor.expr, formula)
+        names += _columns(call)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            special = call.func.id if call.func.id in SPECIAL else special
+    if special and len(term.factors) > 1:
+        raise BadFormula(formula, reason=f"{special}(...) cannot be part of an interaction")
+    return special, names
+
+
+def _checked(expression: str, formula: str) -> ast.expr:
+    """An expression of a formula, once each part of it is known to be harmless."""
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except SyntaxError as error:
+        raise BadFormula(formula, reason=f"{expression!r} cannot be read") from error
+    known = {*TRANSFORMS, *SPECIAL}
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise BadFormula(formula, reason=f"{expression!r} is more than a transformation")
+        if isinstance(node, ast.Call) and not (
+            isinstance(node.func, ast.Name) and node.func.id in known
+        ):
+            raise BadFormula(
+                formula,
+                reason=f"{expression!r} calls something else than {', '.join(sorted(known))}",
+            )
+    return tree.body
+
+
+def _columns(expression: ast.expr) -> list[str]:
+    called = {node.func for node in ast.walk(expression) if isinstance(node, ast.Call)}
+    return [
+        node.id
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Name) and node not in called
+    ]
+
+
+def _nan_to_null(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
+
+
+def _nulls(table: pl.DataFrame) -> tuple[int, ...]:
+    return tuple(int(count) for count in table.null_count().row(0))
+
+
+def _response(model: Model, table: pl.DataFrame, *, competing: bool) -> Surv:
+    *times, event = model.response
+    for name in times:
+        if not table[name].dtype.is_numeric():
+            raise BadResponse(f"the time {name!r} is not numeric", remedy="give it as a number")
+    codes, states = _competing_codes(table[event]) if competing else _event_codes(table[event])
+    values = [table[name].cast(pl.Float64).to_numpy() for name in times]
+    if len(values) == 2:
+        return Surv.delayed(values[0], values[1], codes, states=states)
+    return Surv.right(values[0], codes, states=states)
+
+
+def _event_codes(event: pl.Series) -> tuple[Integers, tuple[str, ...]]:
+    """Truth values, 0 and 1, or an Enum of two whose second category is the event."""
+    states = (event.name,)
+    if event.dtype == pl.Boolean or event.dtype.is_numeric():
+        codes = event.cast(pl.Float64)
+        if codes.is_in([0.0, 1.0]).all():
+            return codes.to_numpy().astype(np.intp), states
+    if isinstance(event.dtype, pl.Enum) and len(event.dtype.categories) == 2:
+        return event.to_physical().to_numpy().astype(np.intp), states
+    raise BadResponse(
+        f"the event {event.name!r} is not coded as 0 and 1, as truth values, or as two categories",
+        remedy="recode it so that 1 or true is the event",
+    )
+
+
+def _competing_codes(event: pl.Series) -> tuple[Integers, tuple[str, ...]]:
+    """An Enum whose first category is censored, or whole numbers with 0 for censored."""
+    if isinstance(event.dtype, pl.Enum):
+        return event.to_physical().to_numpy().astype(np.intp), tuple(event.dtype.categories[1:])
+    if event.dtype.is_numeric() or event.dtype == pl.Boolean:
+        codes = event.cast(pl.Float64).to_numpy()
+        kinds = np.unique(codes[codes != 0])
+        found = np.where(codes == 0, 0, 1 + np.searchsorted(kinds, codes))
+        return found.astype(np.intp), tuple(f"{kind:g}" for kind in kinds)
+    raise BadResponse(
+        f"the event {event.name!r} is neither an Enum nor whole numbers",
+        remedy="make it an Enum whose first category means censored",
+    )

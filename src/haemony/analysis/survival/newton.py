@@ -1,0 +1,154 @@
+"""Finds the coefficients that maximise a partial likelihood, and says when there are none.
+
+Covariates arrive centred and scaled, so that a coefficient of order one is a large effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, lapack
+
+from haemony.analysis.survival.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.faults import CollinearCovariates
+from haemony.analysis.survival.partial_likelihood import Moments, PartialLikelihood
+
+MOST_STEPS = 50
+MOST_HALVINGS = 30
+CONVERGED = 1e-20
+SETTLED = 1e-6
+STILL_MOVING = 0.1
+DEPENDENT = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where the partial likelihood is highest.
+
+    Attributes:
+        beta: (p,) coefficients.
+        moments: the likelihood there.
+        start: the likelihood at coefficients zero.
+        information: (p, p) there.
+        score_statistic: Rao's score statistic at coefficients zero.
+        runaway: (p,) which coefficients grow without bound (monotone likelihood).
+        steps: Newton steps taken.
+        converged: whether the maximum was reached.
+    """
+
+    beta: Floats
+    moments: Moments
+    start: Moments
+    information: Floats
+    score_statistic: float
+    runaway: Flags
+    steps: int
+    converged: bool
+
+
+def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) -> Maximum:
+    """Climb by Newton's method, halving steps that lead down.
+
+    The climb ends when a further step would raise the log-likelihood by less than rounding error,
+    or when the log-likelihood has settled while a coefficient still moves the linear predictor by
+    more than a tenth across its covariate: then the coefficient has no finite estimate.
+
+    Args:
+        likelihood: what to maximise.
+        names: (p,) of the covariates.
+        span: (p,) largest less smallest value of each covariate.
+
+    Raises:
+        CollinearCovariates: some covariates follow from others within the risk sets.
+    """
+    beta = np.zeros(likelihood.x.shape[1])
+    start = here = likelihood.at(beta)
+    information = here.information()
+    check_independent(information, names)
+    runaway = np.zeros(len(beta), dtype=bool)
+    score_statistic, steps, gain = 0.0, 0, 0.0
+    for steps in range(1, MOST_STEPS + 1):
+        score = here.score()
+        step = solve(information, score)
+        gain = float(score @ step)
+        if steps == 1:
+            score_statistic = gain
+        if gain < SETTLED:
+            runaway = np.abs(step) * span > STILL_MOVING
+        if gain < CONVERGED * max(1.0, abs(here.log_likelihood)) or runaway.any():
+            break
+        following = _climb(likelihood, here, beta, step)
+        if following is None:
+            break
+        beta, here = following
+        information = here.information()
+    return Maximum(
+        beta=beta,
+        moments=here,
+        start=start,
+        information=information,
+        score_statistic=score_statistic,
+        runaway=runaway,
+        steps=steps,
+        converged=gain < SETTLED and not runaway.any(),
+    )
+
+
+def _climb(
+    likelihood: PartialLikelihood, here: Moments, beta: Floats, step: Floats
+) -> tuple[Floats, Moments] | None:
+    """The first of beta + step, + step/2, ... that does not lower the log-likelihood."""
+    tolerance = 1e-12 * abs(here.log_likelihood)
+    for halving in range(MOST_HALVINGS):
+        candidate = beta + step / 2**halving
+        there = likelihood.at(candidate)
+        if there.log_likelihood >= here.log_likelihood - tolerance:
+            return candidate, there
+    return None
+
+
+def solve(information: Floats, right: Floats) -> Floats:
+    """The solution of information · x = right, by Cholesky after scaling to a unit diagonal."""
+    if not len(information):
+        return np.zeros_like(right)
+    scale = 1 / np.sqrt(np.diag(information))
+    factor = cho_factor(information * np.outer(scale, scale), lower=True)
+    wide = scale if right.ndim == 1 else scale[:, None]
+    return np.asarray(wide * cho_solve(factor, wide * right))
+
+
+def inverse(information: Floats) -> Floats:
+    """The covariance (p, p) that an information implies."""
+    covariance = solve(information, np.eye(len(information)))
+    return (covariance + covariance.T) / 2
+
+
+def check_independent(information: Floats, names: Sequence[str]) -> None:
+    """Refuse covariates that follow from others, naming both.
+
+    Raises:
+        CollinearCovariates: the information is singular.
+    """
+    diagonal = np.diag(information)
+    stuck = diagonal <= DEPENDENT
+    if stuck.any():
+        raise CollinearCovariates(_chosen(names, np.flatnonzero(stuck)), given=())
+    if not len(diagonal):
+        return
+    scale = 1 / np.sqrt(diagonal)
+    correlation = information * np.outer(scale, scale)
+    factor, pivots, rank, _ = lapack.dpstrf(correlation, tol=DEPENDENT, lower=1)
+    if rank == len(names):
+        return
+    order = pivots - 1
+    basis, redundant = order[:rank], order[rank:]
+    lower = np.tril(factor[:rank, :rank])
+    loading = np.linalg.solve(lower.T, factor[rank:, :rank].T)
+    involved = basis[np.abs(loading).max(axis=1) > 1e-6]
+    raise CollinearCovariates(_chosen(names, redundant), given=_chosen(names, np.sort(involved)))
+
+
+def _chosen(names: Sequence[str], positions: Integers) -> list[str]:
+    return [names[int(position)] for position in positions]

@@ -1,0 +1,136 @@
+"""The harmonisation of one contribution, told once: columns → facts → findings → OMOP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from haemony.harmonise import cytogenetics, genomics
+from haemony.harmonise.facts import account, state
+from haemony.harmonise.omop.write import Context, write
+from haemony.model.disease import Disease
+from haemony.model.element import RECORD_TABLES, ValueType
+from haemony.privacy.protect import SET_ASIDE, Protected
+
+COMPARISON = pl.Schema(
+    {
+        "element": pl.String,
+        "stated_by": pl.String,
+        "derived_from": pl.String,
+        "both": pl.Int64,
+        "agree": pl.Int64,
+        "only_stated": pl.Int64,
+        "only_derived": pl.Int64,
+    }
+)
+"""How often a finding stated by a column agrees with the one derived from calls or karyotypes."""
+
+
+@dataclass(frozen=True)
+class Harmonised:
+    """A contribution in the language of the lake.
+
+    Attributes:
+        protected: What it came from.
+        disease: Whose elements it was harmonised with.
+        facts: Its facts, stated and derived.
+        tables: Its OMOP and omics tables, ``lineage`` and ``set_aside`` among them.
+        account: What became of the cells of every mapped column.
+        comparison: Agreement of stated with derived findings, columns as in :data:`COMPARISON`.
+    """
+
+    protected: Protected
+    disease: Disease
+    facts: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+    account: pl.DataFrame
+    comparison: pl.DataFrame
+
+
+def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
+    """Harmonise a protected contribution.
+
+    Args:
+        protected: The contribution without identities.
+        disease: Its disease: elements, rules, endpoints.
+        number: Number of the contribution in the lake; part of every row id.
+    """
+    catalogue = disease.catalogue
+    given = state(protected, catalogue)
+    stated = genomics.approve_symbols(given.stated, catalogue)
+    stated, rejected = genomics.drop_rejected(stated)
+    stated, unanchored = _anchored_status(stated)
+    stated, headless = _complete_records(stated, disease)
+    direct = frozenset(stated["element"].unique())
+    derived = _derive(protected, disease, stated, skip=direct)
+    facts = pl.concat([stated, derived])
+    aside = pl.concat([protected.set_aside, given.set_aside, rejected, unanchored, headless])
+    contribution = protected.contribution
+    context = Context(disease, protected.anchors, contribution.origin, contribution.source, number)
+    tables = write(facts, given.confirmed, cytogenetics.states(stated), context)
+    tables["set_aside"] = aside.sort("file", "row", "column", "element", "stage")
+    return Harmonised(
+        protected,
+        disease,
+        facts,
+        tables,
+        account(given.cells, (stated, given.confirmed), aside),
+        _compare(protected, disease, stated, direct),
+    )
+
+
+def _derive(
+    protected: Protected, disease: Disease, stated: pl.DataFrame, skip: frozenset[str]
+) -> pl.DataFrame:
+    from_calls = genomics.findings(protected, stated, disease.catalogue, skip)
+    from_karyotypes = cytogenetics.findings(stated, disease.catalogue, skip)
+    return pl.concat([from_calls, from_karyotypes])
+
+
+def _anchored_status(stated: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Keep aside a vital status without the day it was known on: no follow-up, no endpoint."""
+    followed = stated.filter(pl.col("element") == "last_contact_day")["person_id"]
+    status = pl.col("element") == "vital_status"
+    lost = status & ~pl.col("person_id").is_in(followed.implode())
+    reason = pl.lit("vital status without a day of last contact").alias("reason")
+    stage = pl.lit("harmonise").alias("stage")
+    aside = stated.filter(lost).select(stage, "file", "row", "column", "element", reason)
+    return stated.filter(~lost), aside.cast(SET_ASIDE)
+
+
+def _complete_records(stated: pl.DataFrame, disease: Disease) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Keep aside the parts of records that lack what makes them one: a variant without a gene."""
+    key = ["person_id", "file", "row"]
+    aside = [pl.DataFrame(schema=SET_ASIDE)]
+    for table, head in RECORD_TABLES.items():
+        parts = pl.col("element").is_in([e.name for e in disease.catalogue.of(table)])
+        whole = stated.filter(pl.col("element") == head).select(key)
+        lost = stated.filter(parts).join(whole, on=key, how="anti", maintain_order="left")
+        stated = stated.join(lost, on=[*key, "element"], how="anti", maintain_order="left")
+        reason = pl.lit(f"its row has no {head}").alias("reason")
+        stage = pl.lit("harmonise").alias("stage")
+        aside.append(lost.select(stage, "file", "row", "column", "element", reason))
+    return stated, pl.concat(aside)
+
+
+def _compare(
+    protected: Protected, disease: Disease, stated: pl.DataFrame, direct: frozenset[str]
+) -> pl.DataFrame:
+    """Derive also what the contribution states directly, and count where the two disagree."""
+    findings = {e.name for e in disease.catalogue.values() if e.type is ValueType.FINDING}
+    others = frozenset(disease.catalogue) - (direct & findings)
+    derived = _derive(protected, disease, stated, skip=others)
+    columns = ["person_id", "element", "code", "file", "column"]
+    both = stated.select(columns).join(derived.select(columns), on=["person_id", "element"])
+    mine, theirs = pl.col("code") == "positive", pl.col("code_right") == "positive"
+    compared = both.group_by("element").agg(
+        pl.format("{} {}", pl.col("file").first(), pl.col("column").first()).alias("stated_by"),
+        pl.col("file_right").first().alias("derived_from"),
+        pl.len().alias("both"),
+        (mine == theirs).sum().alias("agree"),
+        (mine & ~theirs).sum().alias("only_stated"),
+        (~mine & theirs).sum().alias("only_derived"),
+    )
+    return compared.sort("element").cast(COMPARISON)

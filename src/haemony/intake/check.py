@@ -1,0 +1,323 @@
+"""Read every cell of a contribution against its dictionary and report every problem at once.
+
+A problem is named by file, row, column, the *class* of the value, the rule it breaks and the way
+to mend it. Cell contents never appear: what a report shows beyond classes is only what the steward
+typed into the dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+from haemony.intake.cells import parse, value_class
+from haemony.intake.contribution import Contribution
+from haemony.intake.dictionary import ColumnType, Entry, Role, Status
+from haemony.intake.readers import RawTable
+from haemony.model.element import Catalogue, Element, Identifying, ValueType
+from haemony.model.errors import EnvironmentFault, HaemonyError
+
+
+class Severity(StrEnum):
+    """What a problem means for admission."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as it should be; ``row`` 0 stands for the whole column or file."""
+
+    severity: Severity
+    file: str
+    row: int
+    column: str
+    value_class: str
+    rule: str
+    fix: str
+
+
+PROBLEMS = pl.Schema(
+    {
+        "severity": pl.String,
+        "file": pl.String,
+        "row": pl.Int64,
+        "column": pl.String,
+        "value_class": pl.String,
+        "rule": pl.String,
+        "fix": pl.String,
+    }
+)
+
+WRONG_SHARE = 0.05
+"""Above this share of wrong cells in a mapped column the dictionary contradicts the data."""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """A contribution as it was read, with everything that is wrong with it.
+
+    Attributes:
+        contribution: What was checked.
+        tables: The tables that could be read, by name.
+        problems: One row per problem, columns as in :data:`PROBLEMS`.
+        cells: Cells read.
+    """
+
+    contribution: Contribution
+    tables: dict[str, RawTable]
+    problems: pl.DataFrame
+    cells: int
+
+    @property
+    def errors(self) -> int:
+        """How many problems block admission."""
+        return self.problems.filter(pl.col("severity") == Severity.ERROR).height
+
+    @property
+    def sound(self) -> bool:
+        """Whether the contribution can be admitted (warnings allowed)."""
+        return self.errors == 0
+
+    def summary(self) -> pl.DataFrame:
+        """Problems counted by rule: one row per severity, file, column, rule and fix."""
+        return (
+            self.problems.group_by("severity", "file", "column", "rule", "fix", maintain_order=True)
+            .agg(pl.len().alias("count"), pl.col("row").first().alias("first_row"))
+            .sort("severity", "file", "column", "rule")
+        )
+
+
+def check(contribution: Contribution, catalogue: Catalogue) -> CheckReport:
+    """Check a contribution against its dictionary and the catalogue of its disease.
+
+    Args:
+        contribution: What a partner brings.
+        catalogue: The elements its columns may feed.
+
+    Returns:
+        Everything found; nothing is raised for what is wrong with the data.
+    """
+    tables: dict[str, RawTable] = {}
+    found: list[Problem | pl.DataFrame] = []
+    for name, (path, _) in contribution.tables.items():
+        try:
+            tables[name] = contribution.read(name)
+        except EnvironmentFault:
+            raise
+        except HaemonyError as fault:
+            found.append(_whole(Severity.ERROR, path.name, "", "the file can be read", str(fault)))
+    for name, table in tables.items():
+        found.extend(_defects(table))
+        found.extend(_declared(contribution, name, table))
+        found.extend(_cell_problems(contribution, name, table))
+    found.extend(_entry_problems(contribution, catalogue))
+    found.extend(_patients(contribution, tables))
+    cells = sum(table.frame.height * table.frame.width for table in tables.values())
+    return CheckReport(contribution, tables, _frame(found), cells)
+
+
+def _frame(found: list[Problem | pl.DataFrame]) -> pl.DataFrame:
+    singles = [
+        (p.severity, p.file, p.row, p.column, p.value_class, p.rule, p.fix)
+        for p in found
+        if isinstance(p, Problem)
+    ]
+    frames = [p for p in found if isinstance(p, pl.DataFrame)]
+    first = pl.DataFrame(singles, schema=PROBLEMS, orient="row")
+    return pl.concat([first, *frames]).sort("severity", "file", "column", "row", "rule")
+
+
+def _whole(severity: Severity, file: str, column: str, rule: str, fix: str) -> Problem:
+    return Problem(severity, file, 0, column, "", rule, fix)
+
+
+def _rows(
+    table: RawTable, where: pl.Series, column: str, severity: Severity, rule: str, fix: str
+) -> pl.DataFrame:
+    """One problem per marked row of one column."""
+    text = table.frame[column] if column in table.frame.columns else pl.Series([""]).clear()
+    return (
+        pl.DataFrame({"text": text, "bad": where})
+        .with_row_index("index")
+        .filter("bad")
+        .select(
+            pl.lit(severity.value).alias("severity"),
+            pl.lit(table.path.name).alias("file"),
+            (pl.col("index").cast(pl.Int64) + table.row_number(0)).alias("row"),
+            pl.lit(column).alias("column"),
+            value_class(pl.col("text")).alias("value_class"),
+            pl.lit(rule).alias("rule"),
+            pl.lit(fix).alias("fix"),
+        )
+    )
+
+
+def _defects(table: RawTable) -> Iterator[Problem]:
+    for defect in table.defects:
+        yield Problem(
+            Severity.NOTE if defect.kind.is_notice else Severity.ERROR,
+            table.path.name,
+            defect.row or 0,
+            defect.column or "",
+            "",
+            f"the file is well formed: {defect.kind}",
+            defect.message,
+        )
+
+
+def _declared(contribution: Contribution, name: str, table: RawTable) -> Iterator[Problem]:
+    declared = contribution.dictionary.columns(name)
+    for column in table.frame.columns:
+        if column not in declared:
+            fix = "add a line for it to the dictionary; `status` unmapped with a `note` will do"
+            yield _whole(
+                Severity.ERROR, table.path.name, column, "every column is in the dictionary", fix
+            )
+    for column in declared:
+        if column not in table.frame.columns:
+            fix = "correct the spelling in the dictionary, or take its line out"
+            rule = "every column of the dictionary is in the file"
+            yield _whole(Severity.ERROR, table.path.name, column, rule, fix)
+    if contribution.dictionary.patient_column(name) is None:
+        fix = f"give one column of {name!r} the role {Role.PATIENT.value!r}"
+        yield _whole(Severity.ERROR, table.path.name, "", "every table names its patients", fix)
+
+
+def _cell_problems(
+    contribution: Contribution, name: str, table: RawTable
+) -> Iterator[pl.DataFrame | Problem]:
+    decimal = table.layout.decimal or "."
+    seen: set[str] = set()
+    for entry in contribution.dictionary.of(name):
+        if entry.column not in table.frame.columns or entry.column in seen:
+            continue
+        seen.add(entry.column)
+        wrong = parse(table.frame[entry.column], entry, decimal).wrong
+        if not wrong.any():
+            continue
+        rule, fix = _cell_rule(entry)
+        yield _rows(table, wrong, entry.column, Severity.WARNING, rule, fix)
+        share = wrong.sum() / max(1, table.frame.height)
+        if share > WRONG_SHARE and entry.element:
+            yield _whole(
+                Severity.ERROR,
+                table.path.name,
+                entry.column,
+                f"at most {WRONG_SHARE:.0%} of a mapped column's cells contradict the dictionary",
+                f"{share:.0%} do: correct the type, the permitted values or the missing codes",
+            )
+
+
+def _cell_rule(entry: Entry) -> tuple[str, str]:
+    if entry.values:
+        allowed = ", ".join(entry.values)
+        return f"one of: {allowed}", "correct the cell, or declare the value in the dictionary"
+    kinds = {
+        ColumnType.INTEGER: "a whole number",
+        ColumnType.NUMBER: "a finite number",
+        ColumnType.DATE: "a date as YYYY-MM-DD",
+    }
+    return kinds.get(entry.type, "text"), "correct the cell, or declare its text as a missing code"
+
+
+def _entry_problems(contribution: Contribution, catalogue: Catalogue) -> Iterator[Problem]:
+    for entry in contribution.dictionary:
+        file = (
+            contribution.tables[entry.table][0].name if entry.table in contribution.tables else ""
+        )
+        if not file:
+            rule = "every table of the dictionary is listed in contribution.yaml"
+            yield _whole(Severity.ERROR, entry.table, entry.column, rule, "add it under `tables:`")
+            continue
+        for severity, rule, fix in _entry_rules(entry, catalogue):
+            yield _whole(severity, file, entry.column, rule, fix)
+
+
+def _entry_rules(entry: Entry, catalogue: Catalogue) -> Iterator[tuple[Severity, str, str]]:
+    if entry.role is Role.DIRECT:
+        yield (
+            Severity.ERROR,
+            "no direct identifier leaves the partner",
+            "take the column out of the file; identities go to the trusted third party alone",
+        )
+    if entry.status is Status.SUGGESTED:
+        yield (
+            Severity.WARNING,
+            "a person has confirmed the mapping",
+            "set `status` to confirmed, or to unmapped with a note; until then it is not used",
+        )
+    if entry.status is Status.UNMAPPED and not entry.note:
+        fix = "write the reason into `note`"
+        yield Severity.ERROR, "an unmapped column says why", fix
+    if entry.status is not Status.CONFIRMED or entry.role in {Role.PATIENT, Role.DIRECT}:
+        return
+    if not entry.element:
+        fix = "name its element, or set `status` to unmapped and say why"
+        yield Severity.ERROR, "a confirmed column feeds an element", fix
+    elif entry.element not in catalogue:
+        fix = "`haemony elements` lists the names"
+        yield Severity.ERROR, f"the catalogue holds the element {entry.element!r}", fix
+    else:
+        yield from _mapping_rules(entry, catalogue[entry.element])
+
+
+def _mapping_rules(entry: Entry, element: Element) -> Iterator[tuple[Severity, str, str]]:
+    numeric = entry.type in {ColumnType.INTEGER, ColumnType.NUMBER}
+    if element.type is ValueType.DAY:
+        numeric = numeric or entry.type is ColumnType.DATE
+    if element.type.is_numeric and not numeric:
+        yield Severity.ERROR, f"{element.name} takes numbers", "correct the column's type"
+    if element.unit and element.type.is_numeric and entry.unit not in _units(entry, element):
+        fix = f"write one of: {', '.join(element.units)}"
+        yield Severity.ERROR, f"the unit of {element.name} can be converted", fix
+    if element.codes:
+        unknown = sorted(set(entry.value_map.values()) - set(element.codes) - {""})
+        if unknown:
+            fix = f"{', '.join(unknown)} is none of: {', '.join(element.codes)}"
+            yield Severity.ERROR, f"value_map gives values of {element.name}", fix
+        unmapped = sorted(set(entry.values) - set(entry.value_map))
+        if unmapped:
+            fix = "complete value_map (`code=` with nothing after it sets a value aside)"
+            yield Severity.ERROR, "every permitted value is mapped", fix
+    if element.identifying is Identifying.PATIENT:
+        yield Severity.ERROR, "patient numbers have a role, not an element", "empty `element`"
+
+
+def _units(entry: Entry, element: Element) -> set[str]:
+    """The units a column may be in; a date needs none."""
+    return set(element.units) | ({""} if entry.type is ColumnType.DATE else set())
+
+
+def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterator[pl.DataFrame]:
+    """Keys, duplicates, and patients in one table and not in another."""
+    dictionary = contribution.dictionary
+    ids = {
+        name: table.frame[column].str.strip_chars()
+        for name, table in tables.items()
+        if (column := dictionary.patient_column(name)) in table.frame.columns and column
+    }
+    for name, patients in ids.items():
+        column = dictionary.patient_column(name) or ""
+        empty = patients.is_null() | (patients == "")
+        rule, fix = "every row names its patient", "fill the cell in"
+        yield _rows(tables[name], empty, column, Severity.WARNING, rule, fix)
+    master = ids.get(contribution.patients)
+    if master is None:
+        return
+    column = dictionary.patient_column(contribution.patients) or ""
+    twice = master.is_duplicated() & master.is_not_null()
+    rule, fix = "one row per patient", "merge the rows, or list the table elsewhere"
+    yield _rows(tables[contribution.patients], twice, column, Severity.ERROR, rule, fix)
+    for name, patients in ids.items():
+        if name != contribution.patients:
+            stray = ~patients.is_in(master.to_list()) & patients.is_not_null()
+            rule = f"the patient has a row in {tables[contribution.patients].path.name}"
+            fix = "add the patient there; until then the row is kept aside"
+            column = dictionary.patient_column(name) or ""
+            yield _rows(tables[name], stray, column, Severity.WARNING, rule, fix)

@@ -1,0 +1,226 @@
+"""A contribution: a folder with ``contribution.yaml``, a dictionary and data files.
+
+The folder is what a partner hands over. This module parses it at the border; everything further
+in trusts the frozen values made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from haemony.intake.dictionary import Dictionary, read_dictionary
+from haemony.intake.readers import Layout, RawTable, read
+from haemony.model.errors import UsageError
+
+DESCRIPTION = "contribution.yaml"
+DICTIONARIES = ("dictionary.csv", "dictionary.xlsx")
+
+
+class ContributionFault(UsageError):
+    """The description of a contribution cannot be understood."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder, self.reason = folder, reason
+        super().__init__(f"{folder.name}/{DESCRIPTION}: {reason}")
+
+
+class SourceKind(StrEnum):
+    """Where the data come from; decides the OMOP type concept of every row."""
+
+    TRIAL = "trial"
+    REGISTRY = "registry"
+    HOSPITAL = "hospital"
+    COHORT = "cohort"
+    OMOP = "omop"
+
+
+class Origin(StrEnum):
+    """The event that day 0 stands for; each source declares its own and none is invented."""
+
+    DIAGNOSIS = "diagnosis"
+    SAMPLING = "sampling"
+    RANDOMISATION = "randomisation"
+    TRANSPLANT = "transplant"
+
+
+@dataclass(frozen=True, slots=True)
+class Assay:
+    """What was tested in whom: turns an absent call into *negative* and the rest into *not tested*.
+
+    Attributes:
+        name: What the laboratory calls it.
+        method: The method its findings carry in the catalogue (``sequencing``).
+        calls: The table with one row per detected variant.
+        tested: The table whose patients were all tested.
+        genes: The genes it covers, approved or former symbols.
+    """
+
+    name: str
+    method: str
+    calls: str
+    tested: str
+    genes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One partner's data and what they mean.
+
+    Attributes:
+        id: Stable name; admitting the same id again supersedes the earlier version.
+        title: What it is, in one line.
+        partner: Who brings it.
+        contact: Whom to ask.
+        disease: Code of the disease.
+        source: Where the data come from.
+        cut_off: Date the data were frozen, ISO 8601, or ``not stated``.
+        conditions: Conditions of use as GA4GH Data Use Ontology codes.
+        in_silico: Whether the patients are simulated.
+        origin: What day 0 stands for.
+        origin_column: Column of the patient table with the date of day 0, where dates are given.
+        patients: The table with one row per patient.
+        tables: File and layout of every table.
+        assays: What was tested in whom.
+        dictionary: What every column means.
+        folder: Where the description and the dictionary lie.
+        data: Where the data files lie.
+    """
+
+    id: str
+    title: str
+    partner: str
+    contact: str
+    disease: str
+    source: SourceKind
+    cut_off: str
+    conditions: tuple[str, ...]
+    in_silico: bool
+    origin: Origin
+    origin_column: str
+    patients: str
+    tables: Mapping[str, tuple[Path, Layout | None]]
+    assays: tuple[Assay, ...]
+    dictionary: Dictionary
+    folder: Path
+    data: Path
+
+    @classmethod
+    def load(cls, folder: Path, data: Path | None = None) -> Contribution:
+        """Read a contribution.
+
+        Args:
+            folder: Holds ``contribution.yaml`` and the dictionary.
+            data: Holds the data files; the same folder unless given.
+
+        Raises:
+            ContributionFault: When the description is absent or cannot be understood.
+            DictionaryFault: When the dictionary cannot be understood.
+        """
+        description = _description(folder)
+        try:
+            return _contribution(description, folder, data or folder)
+        except (KeyError, ValueError, TypeError, AttributeError) as fault:
+            reason = f"cannot be understood: {_cause(fault)}"
+            raise ContributionFault(folder, reason) from fault
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that makes up the contribution, description and dictionary first."""
+        tables = dict.fromkeys(path for path, _ in self.tables.values())
+        return (self.folder / DESCRIPTION, _dictionary_file(self.folder), *tables)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over names and contents of all files: the identity of this version."""
+        whole = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as content:
+                part = hashlib.file_digest(content, "sha256").hexdigest()
+            whole.update(f"{path.name}\0{part}\n".encode())
+        return whole.hexdigest()
+
+    def read(self, table: str) -> RawTable:
+        """Read one table: every cell as its exact text."""
+        path, layout = self.tables[table]
+        return read(path, layout)
+
+
+def _description(folder: Path) -> Mapping[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise ContributionFault(
+            folder, "is absent; `haemony contribution draft FILES -o DIR` writes a first one"
+        )
+    try:
+        description = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        mark = getattr(fault, "problem_mark", None)
+        where = f" near line {mark.line + 1}" if mark else ""
+        raise ContributionFault(folder, f"is not valid YAML{where}; check indentation") from fault
+    if not isinstance(description, dict):
+        raise ContributionFault(folder, "holds no fields; see docs/reference/contribution.md")
+    return description
+
+
+def _cause(fault: Exception) -> str:
+    if isinstance(fault, KeyError):
+        return f"the field {fault.args[0]!r} is absent"
+    return str(fault)
+
+
+def _dictionary_file(folder: Path) -> Path:
+    for name in DICTIONARIES:
+        if (folder / name).is_file():
+            return folder / name
+    raise ContributionFault(folder, f"no {' or '.join(DICTIONARIES)} beside it")
+
+
+def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contribution:
+    identifier = str(given["id"])
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,62}", identifier):
+        raise ValueError("id takes lower-case letters, digits, '-', '_' and '.', at most 63")
+    timeline = given["timeline"]
+    tables = {
+        name: (data / spec["file"], Layout(**spec["layout"]) if spec.get("layout") else None)
+        for name, spec in given["tables"].items()
+    }
+    patients = str(given["patients"])
+    if patients not in tables:
+        raise ValueError(f"patients names the table {patients!r}, which `tables` does not list")
+    return Contribution(
+        id=identifier,
+        title=str(given["title"]),
+        partner=str(given["partner"]),
+        contact=str(given["contact"]),
+        disease=str(given["disease"]),
+        source=SourceKind(given["source"]),
+        cut_off=str(given.get("data_cut_off", "not stated")),
+        conditions=tuple(map(str, given["conditions_of_use"])),
+        in_silico=bool(given.get("in_silico", False)),
+        origin=Origin(timeline["origin"]),
+        origin_column=str(timeline.get("column", "")),
+        patients=patients,
+        tables=tables,
+        assays=tuple(
+            Assay(
+                str(assay["name"]),
+                str(assay["method"]),
+                str(assay["calls"]),
+                str(assay["tested"]),
+                tuple(map(str, assay["genes"])),
+            )
+            for assay in given.get("assays", ())
+        ),
+        dictionary=read_dictionary(_dictionary_file(folder)),
+        folder=folder,
+        data=data,
+    )

@@ -1,0 +1,209 @@
+"""The dictionary: what every column of a contribution means, as a table people can edit.
+
+One line per column (a column that feeds two elements has two lines). It is CSV or XLSX, so that a
+data steward can keep it in a spreadsheet. Lists inside a cell are separated by ``|`` and pairs by
+``=``: ``0=no|1=yes``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from haemony.intake.readers import read
+from haemony.model.errors import UsageError
+
+
+class ColumnType(StrEnum):
+    """What the cells of a column are."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    CATEGORY = "category"
+    DATE = "date"
+
+
+class Role(StrEnum):
+    """What a column gives away about who the patient is."""
+
+    DIRECT = "direct identifier"
+    PATIENT = "patient identifier"
+    QUASI = "quasi-identifier"
+    SENSITIVE = "sensitive"
+    OTHER = "other"
+
+
+class Status(StrEnum):
+    """How far a line of the dictionary has come."""
+
+    CONFIRMED = "confirmed"
+    SUGGESTED = "suggested"
+    UNMAPPED = "unmapped"
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class DictionaryFault(UsageError):
+    """A line of a dictionary cannot be understood."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        self.file, self.line, self.reason = file, line, reason
+        super().__init__(f"{file}, row {line}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one column means.
+
+    Attributes:
+        table: The table of the contribution.
+        column: The column, as its header spells it.
+        label: What it holds, in the partner's words.
+        type: What its cells are.
+        unit: UCUM unit of numbers.
+        values: Permitted values and what each means; empty for free values.
+        missing: Cell texts that mean *not known*; an empty cell always does.
+        role: What it gives away about the patient.
+        element: The catalogue element it feeds; empty when unmapped.
+        value_map: The element's value for each permitted value.
+        at: Column of the same table with the day (or date) the value belongs to.
+        precedence: 1 wins where two columns feed the same element and disagree.
+        status: Confirmed by a person, suggested by the draft, or deliberately unmapped.
+        note: Why it is unmapped, or anything a curator should know.
+    """
+
+    table: str
+    column: str
+    label: str = ""
+    type: ColumnType = ColumnType.TEXT
+    unit: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    role: Role = Role.OTHER
+    element: str = ""
+    value_map: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
+    precedence: int = 1
+    status: Status = Status.CONFIRMED
+    note: str = ""
+
+
+HEADER = tuple(column.name for column in fields(Entry))
+"""The columns of a dictionary file, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """All entries of a contribution, in file order."""
+
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def of(self, table: str) -> tuple[Entry, ...]:
+        """The entries of one table."""
+        return tuple(entry for entry in self.entries if entry.table == table)
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The declared columns of one table, each once."""
+        return tuple(dict.fromkeys(entry.column for entry in self.of(table)))
+
+    def mapped(self, table: str | None = None) -> tuple[Entry, ...]:
+        """The confirmed entries that feed an element."""
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.element
+            and entry.status is Status.CONFIRMED
+            and (table is None or entry.table == table)
+        )
+
+    def patient_column(self, table: str) -> str | None:
+        """The column that says which patient a row is about."""
+        for entry in self.of(table):
+            if entry.role is Role.PATIENT:
+                return entry.column
+        return None
+
+
+def read_dictionary(path: Path) -> Dictionary:
+    """Read a dictionary from CSV or XLSX.
+
+    Raises:
+        DictionaryFault: When a line cannot be understood; it names file, row and the way out.
+    """
+    raw = read(path)
+    absent = [name for name in ("table", "column", "type", "role") if name not in raw.frame.columns]
+    if absent:
+        reason = f"the header lacks {', '.join(absent)}; a dictionary has {', '.join(HEADER)}"
+        raise DictionaryFault(path.name, 1, reason)
+    entries = []
+    for index, row in enumerate(raw.frame.iter_rows(named=True)):
+        cells = {name: (row.get(name) or "").strip() for name in HEADER}
+        if any(cells.values()):
+            entries.append(_entry(cells, path.name, raw.row_number(index)))
+    return Dictionary(tuple(entries))
+
+
+def write_dictionary(entries: Iterable[Entry], path: Path) -> None:
+    """Write a dictionary as CSV (UTF-8 with a byte-order mark, so that spreadsheets open it right)."""
+    with path.open("w", encoding="utf-8-sig", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows([_cell(getattr(entry, name)) for name in HEADER] for entry in entries)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "|".join(f"{key}={meaning}" for key, meaning in value.items())
+    if isinstance(value, tuple):
+        return "|".join(value)
+    return str(value)
+
+
+def _entry(cells: Mapping[str, str], file: str, line: int) -> Entry:
+    def choice(kind: type[Choice], name: str, default: Choice) -> Choice:
+        text = cells[name] or default
+        try:
+            return kind(text)
+        except ValueError:
+            allowed = ", ".join(kind)
+            reason = f"{name} {text!r} is not one of: {allowed}"
+            raise DictionaryFault(file, line, reason) from None
+
+    precedence = cells["precedence"] or "1"
+    if not precedence.isdigit():
+        raise DictionaryFault(
+            file, line, "precedence is not a whole number; write 1 for the winner"
+        )
+    return Entry(
+        table=cells["table"],
+        column=cells["column"],
+        label=cells["label"],
+        type=choice(ColumnType, "type", ColumnType.TEXT),
+        unit=cells["unit"],
+        values=_pairs(cells["values"]),
+        missing=tuple(filter(None, cells["missing"].split("|"))),
+        role=choice(Role, "role", Role.OTHER),
+        element=cells["element"],
+        value_map=_pairs(cells["value_map"]),
+        at=cells["at"],
+        precedence=int(precedence),
+        status=choice(Status, "status", Status.CONFIRMED),
+        note=cells["note"],
+    )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = {}
+    for part in filter(None, (piece.strip() for piece in text.split("|"))):
+        key, _, meaning = part.partition("=")
+        pairs[key.strip()] = meaning.strip()
+    return pairs

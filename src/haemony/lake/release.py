@@ -1,0 +1,125 @@
+"""A release: one immutable state of the lake, as tables, as features, as SQL views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import polars as pl
+
+from haemony.harmonise.omop import read as omop
+from haemony.harmonise.omop.cdm import table as declared
+from haemony.lake.errors import Damaged, Shredded
+from haemony.lake.manifest import Manifest
+from haemony.lake.store import Store
+from haemony.model.disease import Disease, Endpoint, disease
+from haemony.model.element import UnknownElement
+from haemony.quality.wide import wide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of a lake.
+
+    Attributes:
+        manifest: What it holds.
+        store: Where its files lie.
+        is_shredded: Tells of a partition's hash whether a signed tombstone stands for it.
+    """
+
+    manifest: Manifest
+    store: Store
+    is_shredded: Callable[[str], bool]
+
+    @property
+    def number(self) -> int:
+        """Its number; the first release of a lake is 1."""
+        return self.manifest.number
+
+    @property
+    def disease(self) -> Disease:
+        """The disease of its contributions."""
+        codes = sorted({str(member.facts["disease"]) for member in self.manifest.members})
+        return disease(codes[0])
+
+    def files(self, table: str) -> tuple[Path, ...]:
+        """The Parquet files of a table.
+
+        Raises:
+            Shredded: When data were destroyed on purpose.
+            Damaged: When a file is gone without a tombstone.
+        """
+        declared(table)
+        paths = []
+        for part in self.manifest.of(table):
+            path = self.store.path(part.sha256)
+            if not path.is_file():
+                if self.is_shredded(part.sha256):
+                    raise Shredded(self.number, table)
+                raise Damaged(self.number, f"a partition of {table} is gone")
+            paths.append(path)
+        return tuple(paths)
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """A table of the lake, lazily; empty when no contribution has rows for it."""
+        files = self.files(table)
+        return pl.scan_parquet(list(files)) if files else declared(table).empty().lazy()
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A whole table of the lake."""
+        return self.scan(name).collect()
+
+    def features(self, names: Sequence[str]) -> pl.DataFrame:
+        """One row per person, one column per element or endpoint column.
+
+        Args:
+            names: Elements of the catalogue, or ``<endpoint>_days`` and ``<endpoint>_event``.
+
+        Returns:
+            ``person_id`` and the columns asked for, in that order. Findings are *negative* or
+            *positive*, null where not tested; times are days from the source's time origin.
+
+        Raises:
+            UnknownElement: For a name that neither the catalogue nor the endpoints hold.
+        """
+        known, catalogue = self.disease, self.disease.catalogue
+        endpoints = {n: _endpoint(known, n) for n in names if n not in catalogue}
+        text = " ".join(f"{e.days} {e.event}" for e in endpoints.values() if e)
+        wanted = [e for name, e in catalogue.items() if name in names or name in text]
+        persons = self.scan("person").select("person_id").collect()["person_id"].sort()
+        frame = wide(omop.read(wanted, self.scan), wanted, persons)
+        columns = [_column(name, endpoints.get(name)) for name in names]
+        return frame.select("person_id", *columns)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with one view per table; it can read these files and nothing else."""
+        connection = duckdb.connect()
+        connection.execute("SET allowed_directories = $1", [[str(self.store.folder)]])
+        for name in self.manifest.tables:
+            paths = [str(path) for path in self.files(name)]
+            connection.read_parquet(paths).create_view(name)
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        return connection
+
+
+def _endpoint(known: Disease, name: str) -> Endpoint:
+    prefix, _, suffix = name.rpartition("_")
+    if suffix in {"days", "event"} and prefix in known.endpoints:
+        return known.endpoints[prefix]
+    known.catalogue[name]  # raises with the nearest names
+    raise UnknownElement(name, ())
+
+
+def _column(name: str, endpoint: Endpoint | None) -> pl.Expr:
+    if endpoint is None:
+        return pl.col(name)
+    if name.endswith("_event"):
+        return pl.sql_expr(endpoint.event).cast(pl.Boolean).alias(name)
+    return pl.sql_expr(endpoint.days).cast(pl.Int64).alias(name)

@@ -1,0 +1,150 @@
+"""Content-addressed files on disk: written whole or not at all, named by what they hold.
+
+Every write goes to a temporary name in the same folder, is flushed to disk, and is then renamed:
+a killed process leaves either nothing or the whole file. Parquet is written eagerly with fixed row
+groups and compression from totally sorted frames, so equal frames give equal bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from haemony.lake.errors import CannotWrite
+
+ROW_GROUP = 131_072
+TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in the store: the hash of its bytes and of what it says, and its size."""
+
+    sha256: str
+    content: str
+    rows: int
+    bytes: int
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a disk can refuse into one error that says the lake is as before."""
+    try:
+        yield
+    except OSError as fault:
+        reasons = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the disk quota is used up",
+            errno.EROFS: "the disk is read-only",
+            errno.EACCES: "permission is denied",
+        }
+        reason = reasons.get(
+            fault.errno or 0, os.strerror(fault.errno) if fault.errno else "it fails"
+        )
+        raise CannotWrite(path, reason) from fault
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole: temporary name, flush, rename."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The folder of content-addressed files."""
+
+    folder: Path
+
+    def path(self, sha256: str) -> Path:
+        """Where a file of this hash lies."""
+        return self.folder / sha256[:2] / f"{sha256}.parquet"
+
+    def put(self, frame: pl.DataFrame) -> Stored:
+        """Write a frame as Parquet, unless the very same bytes are there already."""
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary = self.folder / f"{TEMPORARY}{os.getpid()}.parquet"
+            with temporary.open("wb") as file:
+                frame.write_parquet(
+                    file,
+                    compression="zstd",
+                    compression_level=1,
+                    row_group_size=ROW_GROUP,
+                    statistics=True,
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            sha256 = hash_file(temporary)
+            size = temporary.stat().st_size
+            target = self.path(sha256)
+            target.parent.mkdir(exist_ok=True)
+            temporary.replace(target)
+            sync_folder(target.parent)
+        return Stored(sha256, content_hash(frame), frame.height, size)
+
+    def clear_temporary(self) -> None:
+        """Remove what killed processes left behind; call only while holding the lake's lock."""
+        for left in self.folder.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_hash(frame: pl.DataFrame) -> str:
+    """SHA-256 of what a frame says, whatever program wrote its file.
+
+    Column by column: name, type, one byte per row for *known*, then the values (numbers as 8 bytes
+    little endian, dates as days, texts as UTF-8 with their lengths), nulls as zero or empty.
+    """
+    whole = hashlib.sha256(struct.pack("<q", frame.height))
+    for series in frame.get_columns():
+        whole.update(f"{series.name}\0{series.dtype}\0".encode())
+        whole.update(series.is_not_null().to_numpy().astype(np.uint8).tobytes())
+        for part in _values(series):
+            whole.update(part)
+    return whole.hexdigest()
+
+
+def _values(series: pl.Series) -> Iterator[bytes]:
+    if series.null_count() == series.len():
+        return
+    if series.dtype == pl.String:
+        text = series.fill_null("")
+        yield text.str.len_bytes().to_numpy().astype("<u8").tobytes()
+        yield "".join(text.to_list()).encode()
+        return
+    if series.dtype == pl.Float64:
+        yield series.fill_null(0.0).to_numpy().astype("<f8").tobytes()
+        return
+    yield series.to_physical().cast(pl.Int64).fill_null(0).to_numpy().astype("<i8").tobytes()

@@ -1,0 +1,1 @@
+"""The shared words: elements, diseases, rules, endpoints, errors; all else imports these."""

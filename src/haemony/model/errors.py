@@ -1,0 +1,46 @@
+"""Every way haemony can refuse, in one tree.
+
+Each error carries its facts as attributes, names its cause in words the reader knows, and ends with
+the next step. No patient value ever appears in a message: file names, column names, row numbers,
+rule names and vocabulary codes may.
+
+The exit code of the command line is chosen here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the shell is told when a command ends."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    REFUSED = 3
+    ENVIRONMENT = 4
+
+
+class HaemonyError(Exception):
+    """Something haemony refuses to do, with the reason and the next step."""
+
+    exit_code: Exit = Exit.FINDINGS
+
+
+class UsageError(HaemonyError):
+    """The command, the configuration or a call was not what haemony understands."""
+
+    exit_code = Exit.USAGE
+
+
+class RefusedByPolicy(HaemonyError):
+    """The request was understood and a policy forbids it."""
+
+    exit_code = Exit.REFUSED
+
+
+class EnvironmentFault(HaemonyError):
+    """The machine stands in the way: a full disk, a missing permission, a lock."""
+
+    exit_code = Exit.ENVIRONMENT

@@ -1,0 +1,355 @@
+"""What the karyotype reader promises, in formulas small enough to check by eye."""
+
+from __future__ import annotations
+
+import pytest
+
+from haemony.harmonise.karyotype import (
+    Karyotype,
+    KaryotypeRuleError,
+    Kind,
+    Sign,
+    State,
+    abnormality_count,
+    compile_rule,
+    is_complex,
+    is_monosomal,
+    is_normal,
+    matches,
+    parse,
+    sex,
+)
+
+
+def texts(karyotype: Karyotype) -> list[str]:
+    """The distinct findings."""
+    return [item.text for item in karyotype.abnormalities]
+
+
+def clones(karyotype: Karyotype) -> list[list[str]]:
+    """The abnormalities of each clone."""
+    return [[item.text for item in clone.abnormalities] for clone in karyotype.clones]
+
+
+def test_a_formula_gives_number_sex_abnormalities_and_cells() -> None:
+    """The parts of a clone arrive where they belong."""
+    found = parse("45,XY,del(5)(q13q33),-7[12]/46,XY[8]")
+
+    first, second = found.clones
+
+    assert found.state is State.EVALUABLE
+    assert (first.modal_number, first.sex, first.cells) == (45, "XY", 12)
+    assert [item.kind for item in first.abnormalities] == [Kind.DELETION, Kind.NUMERICAL]
+    assert (second.modal_number, second.abnormalities, second.cells) == (46, (), 8)
+
+
+def test_breakpoints_belong_to_their_chromosomes() -> None:
+    """In t(8;21)(q22;q22) the first band is on 8 and the second on 21."""
+    (joined,) = parse("46,XX,t(8;21)(q22;q22.1)").abnormalities
+
+    places = [(point.chromosome, point.arm, point.band) for point in joined.breakpoints]
+
+    assert places == [("8", "q", "22"), ("21", "q", "22.1")]
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("no metaphases", State.NO_METAPHASES),
+        ("Keine auswertbaren Metaphasen", State.NO_METAPHASES),
+        ("no metaphases / FISH: t(15;17) positive", State.NO_METAPHASES),
+        ("culture failed", State.NO_METAPHASES),
+        ("na", State.NOT_DONE),
+        ("NA", State.NOT_DONE),
+        ("", State.NOT_DONE),
+        ("nicht durchgeführt", State.NOT_DONE),
+        ("no analysis", State.NOT_DONE),
+        ("FISH: del(5q) negative", State.NOT_DONE),
+        ("nuc ish(D7S486x1)[100]", State.NOT_DONE),
+        ("polyploid cells with changes", State.UNREADABLE),
+        ("46,XX", State.EVALUABLE),
+    ],
+)
+def test_words_instead_of_a_formula_have_a_state(text: str, state: State) -> None:
+    """What was not examined is told from what was examined and found normal."""
+    assert parse(text).state is state
+
+
+@pytest.mark.parametrize("text", ["no metaphases", "na", "polyploid cells with changes"])
+def test_without_a_karyotype_every_answer_is_not_tested(text: str) -> None:
+    """No metaphases is never a negative finding."""
+    found = parse(text)
+
+    answers = [
+        *(matches(rule, found) for rule in ("-7", "t(8;21)", "!-7", "normal | complex")),
+        is_normal(found),
+        is_complex(found),
+        is_monosomal(found),
+        abnormality_count(found),
+        sex(found),
+    ]
+
+    assert answers == [None] * len(answers)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("46,XX,-7,+8[5]/47,sl,+21[6]/48,sdl1,+22[7]", ["-7", "+8", "+21", "+22"]),
+        ("46,XX,-7,+8[5]/47,idem,+21[6]/47,idem,+22[7]", ["-7", "+8", "+22"]),
+        ("46,XX,-7,+8[5]/47,sl,+21[6]/48,sdl,+22[7]", ["-7", "+8", "+21", "+22"]),
+        ("46,XX,-7,+mar[5]/45,idem,-mar[6]", ["-7"]),
+        ("46,XX,-7,+8[5]/46,idem,-8,+9[6]", ["-7", "+9"]),
+        ("47,XX,+8[5]/94,idemx2[6]", ["+8"]),
+    ],
+)
+def test_subclones_inherit(text: str, expected: list[str]) -> None:
+    """`sl` and `idem` mean the clone listed first, `sdl` a sideline; what is lost again is gone."""
+    assert clones(parse(text))[-1] == expected
+
+
+def test_a_subclone_that_repeats_the_first_clone_refers_to_the_one_before() -> None:
+    """`idem` cannot add what the first clone has already."""
+    found = parse("46,XY,del(11)(q21)[4]/46,XY,del(9)(q13)[5]/46,idem,del(11)(q21)[6]")
+
+    assert clones(found)[2] == ["del(9)(q13)", "del(11)(q21)"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "clean"),
+    [
+        ('"46,XX,del(5)(q13q33)[9]"', "46,XX,del(5)(q13q33)[9]"),
+        ("46,xx,del(5)(q13q33)[9]", "46,XX,del(5)(q13q33)[9]"),
+        ("46, XX, del(5) (q13q33) [9]", "46,XX,del(5)(q13q33)[9]"),
+        ("46,XX,del(5(q13q33),-7[9]", "46,XX,del(5)(q13q33),-7[9]"),
+        ("46,XX,del(5)(q13q33,-7[9]", "46,XX,del(5)(q13q33),-7[9]"),
+        ("46,XX,t(5;13)q22;q31),-7", "46,XX,t(5;13)(q22;q31),-7"),
+        ("46,XX,t(5:13)(q22:q31),-7", "46,XX,t(5;13)(q22;q31),-7"),
+        ("46,XX,t(5;13);(q22;q31),-7", "46,XX,t(5;13)(q22;q31),-7"),
+        ("47,XX+8,-7", "47,XX,+8,-7"),
+        ("45 X,-Y,+8", "45,X,-Y,+8"),
+        ("46,XX,t(5;13)(q22;q31) -7", "46,XX,t(5;13)(q22;q31),-7"),
+        ("46,XX,t(5;13)(q22;q31)-7", "46,XX,t(5;13)(q22;q31),-7"),
+        ("46,XX,−7,+8", "46,XX,-7,+8"),
+        ("46,XX,add(7)(p15)*2", "46,XX,add(7)(p15)x2"),
+        ("47,XX,+8[4]\n46,XX[6]", "47,XX,+8[4]/46,XX[6]"),
+        ("47,XX,+8[4]; 46,XX[6]", "47,XX,+8[4]/46,XX[6]"),
+        ("47,XX,+8[4] 46,XX[6]", "47,XX,+8[4]/46,XX[6]"),
+        ("47,XX,+8[4]46,XX[6]", "47,XX,+8[4]/46,XX[6]"),
+        ("47,XX,+8[4]/46,XX[6] (repeat sample)", "47,XX,+8[4]/46,XX[6]"),
+        ("47,XX,+8[4]/46,XX[6]; FISH +8 in 30%", "47,XX,+8[4]/46,XX[6]"),
+        ("47,XX,+8[4].ish t(9;22)(ABL1+,BCR+)", "47,XX,+8[4]"),
+    ],
+)
+def test_damage_is_repaired(broken: str, clean: str) -> None:
+    """Lost commas and brackets, line breaks, spreadsheet quotes and remarks change nothing."""
+    assert texts(parse(broken)) == texts(parse(clean))
+    assert [c.cells for c in parse(broken).clones] == [c.cells for c in parse(clean).clones]
+
+
+@pytest.mark.parametrize(
+    ("shorthand", "rule"),
+    [
+        ("del5q", "del(5q)"),
+        ("5q-", "loss(5q)"),
+        ("46,XX,del(5q)", "del(5q)"),
+        ("46,XX,del(5q13q33)", "del(5)(q13q33)"),
+        ("46,XX,-5q", "loss(5q)"),
+        ("46,XY,iso(17q)", "loss(17p)"),
+        ("46,XY,minus Y", "-Y"),
+        ("trisomy 8", "+8"),
+        ("plus8", "+8"),
+        ("Monosomie 7", "-7"),
+        ("48,XX,+2x8", "+8"),
+        ("48,XX,+8x2", "+8"),
+    ],
+)
+def test_shorthand_of_letters_and_databases_is_read(shorthand: str, rule: str) -> None:
+    """Findings written without ISCN's form are found all the same."""
+    assert matches(rule, parse(shorthand)) is True
+
+
+def test_composite_and_ranges_and_uncertainty_are_kept() -> None:
+    """`cp`, `~`, `?` and `inc` are facts about the clone, not noise."""
+    (clone,) = parse("43~45,XY,?del(5)(q13~15q3?3),-7,+1-3mar,inc[cp9]").clones
+    deletion, _, marker = clone.abnormalities
+
+    assert (clone.modal_number, clone.modal_upper) == (43, 45)
+    assert (clone.composite, clone.cells, clone.incomplete) == (True, 9, True)
+    assert deletion.uncertain
+    assert (deletion.breakpoints[0].band, deletion.breakpoints[0].upper) == ("13", "15")
+    assert (marker.kind, marker.sign, marker.copies) == (Kind.MARKER, Sign.GAINED, 1)
+
+
+def test_constitutional_changes_and_variants_are_no_findings() -> None:
+    """A person born with inv(9) or trisomy 21 has a normal leukaemia karyotype."""
+    for text in ("46,XY,inv(9)(p12q13)", "46,XX,inv(9)(p11q13)c", "46,XX,1qh+", "47,XY,+21c"):
+        found = parse(text)
+
+        assert found.abnormalities == ()
+        assert matches("+21 | any(9) | any(1)", found) is False
+
+
+def test_a_donors_cells_are_not_the_patients() -> None:
+    """Behind `//` stands the donor's karyotype."""
+    found = parse("45,XY,-7[3]//47,XX,+8[17]")
+
+    assert texts(found) == ["-7"]
+    assert sex(found) == "male"
+
+
+def test_one_cell_is_no_clone() -> None:
+    """ISCN asks for two cells with a gain and three with a loss; shared cells are added up."""
+    assert is_normal(parse("47,XY,+8[1]/46,XY[19]")) is True
+    assert is_normal(parse("45,XY,-20[2]/46,XY[18]")) is True
+    assert is_normal(parse("47,XY,+8[2]/46,XY[18]")) is False
+    assert texts(parse("47,XY,+8[1]/48,XY,+8,+9[5]")) == ["+8", "+9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "answer"),
+    [
+        ("45,XX,-5", "-5 | loss(5q)", True),
+        ("46,XX,der(5)t(5;17)(q11;p11)", "loss(5q)", True),
+        ("46,XX,der(5)t(5;17)(q11;p11)", "loss(5p)", False),
+        ("46,XX,t(5;17)(q11;p11)", "loss(5q)", False),
+        ("46,XX,der(5)t(5;17)(q11;p11),der(17)t(5;17)", "loss(5q)", False),
+        ("45,XX,dic(5;17)(q11;p11)", "loss(5q) & loss(17p)", True),
+        ("46,XX,i(17)(q10)", "loss(17p) & gain(17q)", True),
+        ("46,XX,idic(17)(p11)", "loss(17p) & gain(17q)", True),
+        ("46,XX,i(7)(p10)", "loss(7q)", True),
+        ("46,XX,+1,der(1;7)(q10;p10)", "gain(1q) & loss(7q)", True),
+        ("46,XX,add(5)(q31)", "loss(5q)", False),
+        ("46,XX,add(5)(q31)", "add(5q)", True),
+        ("47,XX,+del(8)(p11)", "gain(8q)", True),
+        ("47,XX,+del(5)(q13)", "loss(5q)", False),
+        ("46,XX,dup(1)(q21q32)", "gain(1q)", True),
+        ("46,XX,r(7)(p22q36)", "loss(7q)", True),
+        ("46,XX,t(3;12)(q26;p13)", "abn(12p)", True),
+        ("46,XX,t(3;12)(q26;p13)", "abn(12q)", False),
+        ("46,XX,t(7;12)(q22;p13)", "any(7)", True),
+        ("46,XX,t(7;12)(q22;p13)", "any(7) & !loss(7q)", True),
+        ("46,XX,t(8;21)(q22;q22)", "t(8;21)(q22;q22)", True),
+        ("46,XX,t(8;21)(q22;q22.3)", "t(8;21)(q22;q22)", True),
+        ("46,XX,t(8;21)", "t(8;21)(q22;q22)", True),
+        ("46,XX,t(8;21)(p11;q22)", "t(8;21)(q22;q22)", False),
+        ("46,XX,t(8;13;21)(q22;q14;q22)", "t(8;21)(q22;q22)", True),
+        ("46,XX,t(16;16)(p13;q22)", "inv(16)(p13q22) | t(16;16)(p13;q22)", True),
+        ("46,XX,inv(16)(p13.1q22)", "inv(16)(p13q22)", True),
+        ("46,XX,t(10;11)(p12;q23)", "t(v;11q23)", True),
+        ("46,XX,t(10;11)(p12;q13)", "t(v;11q23)", False),
+        ("46,XX,t(1;11)", "t(v;11q23)", False),
+        ("46,XX,der(10)t(10;11)(p12;q23)", "t(v;11q23)", True),
+        ("46,XX,der(10)t(10;11)(p12;q23)", "rcp(v;11q23)", False),
+        ("46,XX,t(9;11)(p21.3;q23)", "t(9;11)(p21~23;q23)", True),
+        ("46,XX,t(9;11;19)(p22;q23;q13)", "t(9;11;v)", True),
+        ("47,XX,+add(11)(p15)", "+add(11)", True),
+        ("46,XX,add(11)(p15)", "+add(11)", False),
+        ("47,XX,+mar", "mar", True),
+        ("46,XX", "normal", True),
+        ("44,XX,-5,-7", "monosomal", True),
+    ],
+)
+def test_a_rule_answers_as_a_cytogeneticist_would(text: str, rule: str, *, answer: bool) -> None:
+    """Losses through derivatives, isochromosomes, dicentrics count; balanced exchanges do not."""
+    assert matches(rule, parse(text)) is answer
+
+
+def test_an_unreadable_item_leaves_open_only_what_it_may_be() -> None:
+    """ISCN lists chromosomes in ascending order, so a gap between 8 and 10 is about 8, 9 or 10."""
+    found = parse("44,XY,-8,na,-10")
+
+    assert matches("-9", found) is None
+    assert matches("-8", found) is True
+    assert matches("-20", found) is False
+    assert matches("!-9", found) is None
+
+
+def test_a_karyotype_called_complex_is_complex_and_nothing_else_is_known() -> None:
+    """The word says that there are three abnormalities, not which."""
+    found = parse("komplexer Karyotyp")
+
+    assert is_complex(found) is True
+    assert matches("-7", found) is None
+    assert is_monosomal(found) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "answer"),
+    [
+        ("44,XY,del(5)(q13q33),-7,-17", 3, True),
+        ("45,XY,del(5)(q13q33),-7", 2, False),
+        ("48,XY,+8,inv(16)(p13q22),+22", 3, False),
+        ("47,XY,+8,t(9;11)(p22;q23),+19", 3, False),
+        ("46,XX,-5,-7,+2mar", 4, True),
+        ("48,XX,+8,+8", 2, False),
+        ("47,XX,+8[5]/47,XX,+9[5]/47,XX,+21[5]", 3, True),
+        ("46,XX,+mar,-5,inv(9)(p12q13)c", 2, False),
+    ],
+)
+def test_complex_means_three_without_a_class_of_its_own(
+    text: str, count: int, *, answer: bool
+) -> None:
+    """Shared abnormalities count once, constitutional ones not at all (ELN)."""
+    found = parse(text)
+
+    assert abnormality_count(found) == count
+    assert is_complex(found) is answer
+
+
+def test_a_monosomal_karyotype_needs_an_autosome() -> None:
+    """Two autosomal monosomies, or one and a rearrangement; never in core-binding-factor AML."""
+    assert is_monosomal(parse("44,XY,-5,-7")) is True
+    assert is_monosomal(parse("45,XY,del(5)(q13),-7")) is True
+    assert is_monosomal(parse("45,XY,-7")) is False
+    assert is_monosomal(parse("44,X,-Y,-7")) is False
+    assert is_monosomal(parse("45,XY,-7,inv(16)(p13q22)")) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("46,XX", "female"),
+        ("46,XY", "male"),
+        ("45,X,-Y", "male"),
+        ("45,X,-X", "female"),
+        ("46,X,t(X;7)(q13;q22)", "female"),
+        ("45,X", None),
+    ],
+)
+def test_sex_survives_the_loss_of_a_sex_chromosome(text: str, expected: str | None) -> None:
+    """Lost and rearranged sex chromosomes are put back."""
+    assert sex(parse(text)) == expected
+
+
+def test_a_lone_x_beside_normal_male_cells_is_a_lost_y() -> None:
+    """The sign may be left out where the other clone makes it plain."""
+    assert matches("-Y", parse("45,X[9]/46,XY[11]")) is True
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["", "-7 |", "t(8;21", "loss(5)", "+25", "foo(7)", "t(8;21)(q22)", "inv(16)(x13)", "7q-"],
+)
+def test_a_bad_rule_is_refused_with_the_fix(rule: str) -> None:
+    """The error names the rule, and says what to write."""
+    with pytest.raises(KaryotypeRuleError) as refused:
+        compile_rule(rule)
+
+    assert repr(rule) in str(refused.value)
+    assert refused.value.fix in str(refused.value)
+
+
+def test_a_text_of_absurd_length_is_unreadable() -> None:
+    """Whole documents in a karyotype column are refused, not worked through."""
+    assert parse("46,XX," + "-7," * 10_000).state is State.UNREADABLE
+
+
+def test_a_rebuilt_chromosome_without_breakpoint_leaves_its_arms_open() -> None:
+    """der(17) may or may not have lost 17p; that it concerns 17, and not 5, is certain."""
+    found = parse("46,XX,der(17)[9]/46,XX[11]")
+
+    assert matches("loss(17p)", found) is None
+    assert matches("any(17)", found) is True
+    assert matches("loss(5q)", found) is False
+    assert matches("-17", found) is False
