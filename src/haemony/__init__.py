@@ -10,6 +10,7 @@ from haemony.admission import admit
 from haemony.intake import Contribution
 from haemony.lake import Lake, Release
 from haemony.model.disease import disease
+from haemony.model.errors import HaemonyError
 from haemony.workspace import Workspace
 
-__all__ = ["Contribution", "Lake", "Release", "Workspace", "admit", "disease"]
+__all__ = ["Contribution", "HaemonyError", "Lake", "Release", "Workspace", "admit", "disease"]

@@ -30,8 +30,8 @@ class TwiceGiven(UsageError):
     def __init__(self, contribution: str) -> None:
         self.contribution = contribution
         super().__init__(
-            f"two of the contributions are called {contribution!r}; give each its own `id`, or admit "
-            "the corrected one alone: it supersedes the other"
+            f"two of the contributions are called {contribution!r}; give each its own `id`, or "
+            "admit the corrected one alone: it supersedes the other"
         )
 
 
@@ -41,7 +41,8 @@ class UnknownContribution(UsageError):
     def __init__(self, contribution: str, known: Iterable[str]) -> None:
         self.contribution = contribution
         super().__init__(
-            f"the latest release holds no contribution {contribution!r}; it holds {', '.join(known)}"
+            f"the latest release holds no contribution {contribution!r}; "
+            f"it holds {', '.join(known)}"
         )
 
 

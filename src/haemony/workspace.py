@@ -49,9 +49,7 @@ class AlreadyThere(UsageError):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        super().__init__(
-            f"{folder} exists and is not empty; choose another folder for `haemony init`"
-        )
+        super().__init__(f"{folder} exists and is not empty; choose another for `haemony init`")
 
 
 class UnsafeKeys(EnvironmentFault):
@@ -60,8 +58,8 @@ class UnsafeKeys(EnvironmentFault):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            f"{path} can be read by others; `chmod 600 {path}` (700 for the folder), and think about "
-            "who may have read it: a key that leaked must be replaced"
+            f"{path} can be read by others; `chmod 600 {path}` (700 for the folder), and think "
+            "about who may have read it: a key that leaked must be replaced"
         )
 
 

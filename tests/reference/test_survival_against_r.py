@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import survival_cohorts
-from survival_answers import answers
 
 from haemony.analysis import survival
+from support import survival_cohorts
+from support.survival_answers import answers
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "r" / "make_reference.R"

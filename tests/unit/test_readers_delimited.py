@@ -95,6 +95,14 @@ def test_undecodable_bytes_are_placed(tmp_path: Path) -> None:
     assert found(table) == [(4, "name", DefectKind.UNDECODABLE)]
 
 
+def test_a_letter_cut_in_half_does_not_change_the_encoding(tmp_path: Path) -> None:
+    """A file that ends within a UTF-8 sequence is still UTF-8."""
+    table = read(written(tmp_path, "id,x\n1,ü\n2,ü\n3,ü".encode()[:-1]))
+
+    assert table.frame["x"].to_list() == ["ü", "ü", "\ufffd"]
+    assert found(table) == [(4, "x", DefectKind.UNDECODABLE)]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_line_end_is_read(tmp_path: Path, end: str) -> None:
     """LF, CRLF and bare CR end a line alike."""

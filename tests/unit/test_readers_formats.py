@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
 import pytest
 import xlsxwriter
 
-from haemony.intake.readers import Format, Limits, UnreadableFile, read, recognise
+from haemony.intake.readers import _MODULES, Format, Limits, UnreadableFile, read, recognise
 from haemony.intake.readers.errors import (
     DamagedFile,
     ForbiddenFile,
@@ -180,3 +181,12 @@ def test_a_genuine_file_may_be_well_compressed(tmp_path: Path) -> None:
 def test_every_error_belongs_to_the_tree() -> None:
     """Callers catch one class."""
     assert issubclass(UnreadableFile, HaemonyError)
+
+
+@pytest.mark.parametrize("form", Format)
+def test_every_format_has_a_reader(form: Format) -> None:
+    """No format is recognised that nobody reads."""
+    module = import_module(f"haemony.intake.readers.{_MODULES[form]}")
+
+    assert callable(module.read)
+    assert callable(module.tables)

@@ -11,7 +11,7 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from haemony.intake.readers import DefectKind, Layout, RawTable, read, tables
-from haemony.intake.readers.errors import MissingHeader, NoTable, UnknownTable
+from haemony.intake.readers.errors import MissingHeader, NoTable, TooLarge, UnknownTable
 
 Fill = Callable[[xlsxwriter.Workbook, Worksheet], None]
 
@@ -162,3 +162,14 @@ def test_a_workbook_without_cells_holds_no_table(tmp_path: Path) -> None:
     """Empty sheets are no tables."""
     with pytest.raises(NoTable, match="clinical"):
         read(workbook(tmp_path, lambda _, __: None))
+
+
+def test_two_far_off_cells_are_no_reason_to_fill_the_memory(tmp_path: Path) -> None:
+    """A sheet spans all between its corners; the span is measured before it is filled in."""
+
+    def fill(_: xlsxwriter.Workbook, sheet: Worksheet) -> None:
+        sheet.write(0, 0, "id")
+        sheet.write(1_048_575, 16_383, "far")
+
+    with pytest.raises(TooLarge):
+        read(workbook(tmp_path, fill))

@@ -13,7 +13,8 @@ import pyreadstat
 import pytest
 
 from haemony.intake.readers import RawTable, read
-from haemony.intake.readers.errors import DamagedFile, SeveralTables
+from haemony.intake.readers.errors import DamagedFile, ReaderFault, SeveralTables
+from haemony.model.errors import Exit
 
 PATIENTS = pl.DataFrame(
     {
@@ -113,15 +114,30 @@ def test_several_data_sets_in_a_transport_file_are_refused(tmp_path: Path) -> No
         read(path)
 
 
-@pytest.mark.parametrize("extension", ["sav", "dta"])
-def test_a_file_cut_in_its_header_is_damaged(tmp_path: Path, extension: str) -> None:
-    """A truncated file is refused, even where the C library behind it would crash."""
+@pytest.mark.parametrize("extension", ["sav", "dta", "xpt"])
+@pytest.mark.parametrize("kept", [0.3, 0.99])
+def test_a_file_that_was_cut_is_damaged(tmp_path: Path, extension: str, kept: float) -> None:
+    """A truncated file is refused rather than read as far as it goes."""
     path = tmp_path / f"clinical.{extension}"
-    WRITERS[extension](PATIENTS, path)
-    path.write_bytes(path.read_bytes()[:200])
+    WRITERS[extension](pl.concat([PATIENTS] * 50), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
 
     with pytest.raises(DamagedFile, match="clinical"):
         read(path)
+
+
+def test_a_broken_installation_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the reader cannot even start, the file is not called damaged."""
+    path = tmp_path / "clinical.sav"
+    pyreadstat.write_sav(PATIENTS, path)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+
+    with pytest.raises(ReaderFault) as failed:
+        read(path)
+    assert failed.value.exit_code is Exit.ENVIRONMENT
 
 
 @pytest.mark.skip(reason="no library writes sas7bdat, and no installed package brings a sample")

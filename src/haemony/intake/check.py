@@ -310,6 +310,9 @@ def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterat
     master = ids.get(contribution.patients)
     if master is None:
         return
+    if not master.len():
+        file = tables[contribution.patients].path.name
+        yield _frame([_whole(Severity.ERROR, file, "", "the patient table has rows", "add them")])
     column = dictionary.patient_column(contribution.patients) or ""
     twice = master.is_duplicated() & master.is_not_null()
     rule, fix = "one row per patient", "merge the rows, or list the table elsewhere"

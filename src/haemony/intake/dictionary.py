@@ -153,7 +153,7 @@ def read_dictionary(path: Path) -> Dictionary:
 
 
 def write_dictionary(entries: Iterable[Entry], path: Path) -> None:
-    """Write a dictionary as CSV (UTF-8 with a byte-order mark, so that spreadsheets open it right)."""
+    """Write a dictionary as CSV, in UTF-8 with the mark that spreadsheets need to open it."""
     with path.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEADER)

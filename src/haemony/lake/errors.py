@@ -55,7 +55,7 @@ class Shredded(HaemonyError):
     def __init__(self, number: int, table: str) -> None:
         self.number, self.table = number, table
         super().__init__(
-            f"release {number} was shredded in part: {table} lacks partitions by a signed decision; "
+            f"release {number} was shredded in part: by a signed decision {table} lacks data; "
             "use a later release"
         )
 

@@ -146,7 +146,7 @@ class Lake:
         """Make a new release: the latest one, with these contributions added or replaced.
 
         Args:
-            graded: Contributions, taken one at a time so that memory does not grow with their number.
+            graded: Contributions, taken one at a time: memory does not grow with their number.
             withdrawn: Contributions that leave.
             watch: Told each step by name, for progress and for fault tests.
 
@@ -338,7 +338,7 @@ class Lake:
 
 
 def made_by(known: Disease) -> str:
-    """Code version and catalogue: what else than its files decides how a contribution is written."""
+    """Code version and catalogue: what, beside its files, decides how a contribution is written."""
     tables = repr((sorted(known.catalogue.items()), known.rules)).encode()
     return f"haemony {version('haemony')}, catalogue {hashlib.sha256(tables).hexdigest()[:16]}"
 

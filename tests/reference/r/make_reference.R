@@ -2,6 +2,7 @@
 #
 #   Rscript make_reference.R INPUT.csv OUTPUT.csv synthetic|amlsg
 #
+# The input is what `synthetic()` or `amlsg()` of tests/support/survival_cohorts.py writes as CSV.
 # Reads one row per patient and writes R's answers, one number per row with 15 digits, as
 # analysis,quantity,label,value. Nothing written here describes a single AMLSG patient.
 

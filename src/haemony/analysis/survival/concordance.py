@@ -14,12 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.dominance import range_sums, sums_below
-from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
+from haemony.analysis.survival.faults import BadFormula
 from haemony.analysis.survival.formula import (
     Missing,
     complete,
+    group_columns,
     groups_from,
     groups_of,
     positive_weights,
@@ -34,7 +35,7 @@ class Concordance:
     Attributes:
         value: the share of comparable pairs in which the higher score lives longer; ties count
             half.
-        std_err: its standard error.
+        std_err: its standard error; both are NaN where no two patients can be compared.
         concordant: weighted number of pairs in agreement.
         discordant: weighted number of pairs in disagreement.
         tied: weighted number of pairs with equal scores.
@@ -71,9 +72,6 @@ def concordance(
         strata: (n,) labels within which alone pairs are formed, when a `Surv` is given.
         higher: what a higher score is meant to predict, longer or shorter survival.
 
-    Raises:
-        NothingToAnalyse: no pair can be compared.
-
     >>> table = pl.DataFrame({"days": [5, 8, 11, 20], "died": [1, 1, 0, 1], "risk": [9, 4, 5, 1]})
     >>> concordance("Surv(days, died) ~ risk", table, higher="shorter").value
     0.8
@@ -89,16 +87,13 @@ def concordance(
             else positive_weights(np.asarray(weights), "weights"),
             strata=groups_from(None if strata is None else np.asarray(strata), n).codes,
         )
-    data = complete(
-        formula,
-        pl.DataFrame() if table is None else table,
-        weights=weights if isinstance(weights, str) else None,
-    )
-    if len(data.model.terms) != 1 or data.model.terms[0] not in data.table.columns:
-        raise BadFormula(formula, reason="concordance takes one score, a column of the table")
+    data = complete(formula, table, weights=weights, score=score, strata=strata)
+    scores = group_columns(data.model)
+    if len(scores) != 1:
+        raise BadFormula(formula, reason="concordance takes one score")
     return compare_pairs(
         data.response,
-        sign * data.table[data.model.terms[0]].cast(pl.Float64).to_numpy(),
+        sign * data.table[scores[0]].cast(pl.Float64).to_numpy(),
         weights=np.ones(data.table.height) if data.weights is None else data.weights,
         strata=groups_of(data.table, data.model.strata).codes,
         missing=data.missing,
@@ -151,12 +146,14 @@ def _pairs(
     sorted_key, sorted_threshold = key[others], threshold[earlier]
     dead = died[earlier]
     ceiling = np.searchsorted(floor[others], floor[died], side="right")
+    shared = np.bincount(rank)[rank] > 1
     worse, equal, better = _split(
         rank[others],
         weights[others],
         np.searchsorted(sorted_key, threshold, side="left"),
         ceiling,
         rank[died],
+        shared[died],
     )
     pairs = np.zeros((len(rank), 3))
     pairs[died] = np.column_stack([better, worse, equal])
@@ -166,19 +163,29 @@ def _pairs(
         np.searchsorted(floor[dead], floor, side="left"),
         np.searchsorted(sorted_threshold, key, side="right"),
         rank,
+        shared,
     )
     return pairs + np.column_stack([worse, better, equal])
 
 
 def _split(
-    ranks: Integers, weights: Floats, begin: Integers, end: Integers, own: Integers
+    ranks: Integers,
+    weights: Floats,
+    begin: Integers,
+    end: Integers,
+    own: Integers,
+    shared: Flags,
 ) -> tuple[Floats, Floats, Floats]:
-    """Weights (m,) of the points in each range that rank below, at and above each query's own."""
+    """Weights (m,) of the points in each range that rank below, at and above each query's own.
+
+    Only queries whose rank is shared by several rows are asked for equals.
+    """
     end = np.maximum(begin, end)
     case = None if (weights == 1).all() else weights
     everything = range_sums(case, begin, end)
     below = sums_below(ranks, case, begin, end, own)
-    up_to = sums_below(ranks, case, begin, end, own + 1)
+    up_to = below.copy()
+    up_to[shared] = sums_below(ranks, case, begin[shared], end[shared], own[shared] + 1)
     return below, up_to - below, everything - up_to
 
 
@@ -188,9 +195,7 @@ def _summary(
     concordant, discordant, tied = (float(total) for total in weights @ pairs / 2)
     comparable = concordant + discordant + tied
     if not comparable:
-        raise NothingToAnalyse(
-            "no two patients can be compared", remedy="check the coding of the event"
-        )
+        return Concordance(float("nan"), float("nan"), 0.0, 0.0, 0.0, missing)
     value = (concordant + tied / 2) / comparable
     agreement = pairs[:, 0] + pairs[:, 2] / 2 - value * pairs.sum(axis=1)
     influence = weights * agreement / comparable

@@ -22,7 +22,6 @@ from haemony.analysis.survival.concordance import Concordance, compare_pairs
 from haemony.analysis.survival.design import Design
 from haemony.analysis.survival.faults import (
     BadCovariate,
-    BadFormula,
     ConstantCovariate,
     NothingToAnalyse,
 )
@@ -347,12 +346,14 @@ def cox(
         return fit_cox(given, ties=ties)
     read = complete(
         formula,
-        pl.DataFrame() if table is None else table,
-        weights=weights if isinstance(weights, str) else None,
+        table,
+        weights=weights,
+        covariates=covariates,
+        strata=strata,
+        cluster=cluster,
+        offset=offset,
     )
-    if weights is not None and not isinstance(weights, str):
-        raise BadCovariate("weights", reason="is an array", remedy="name a column of the table")
-    design, x = Design.of(read.model.terms, read.table)
+    design, x = Design.of(read.model, read.table)
     return fit_cox(_from_table(read, design, x), ties=ties, missing=read.missing, design=design)
 
 
@@ -365,7 +366,9 @@ def fit_cox(
 ) -> CoxFit:
     """Fit a Cox model to data that are already numeric."""
     if ties not in ("efron", "breslow"):
-        raise BadFormula(str(ties), reason="ties are treated after 'efron' or 'breslow'")
+        raise BadCovariate(
+            "ties", reason="is not a known treatment", remedy="choose 'efron' or 'breslow'"
+        )
     events = int(np.count_nonzero(data.response.died))
     if not events:
         raise NothingToAnalyse(
@@ -376,7 +379,7 @@ def fit_cox(
     if not span.all():
         raise ConstantCovariate([data.names[i] for i in np.flatnonzero(span == 0)])
     sets = RiskSets.of(data.response, data.strata.codes)
-    means = np.average(data.x, axis=0, weights=data.weights)
+    means = data.weights @ data.x / data.weights.sum()
     scale = data.x.std(axis=0)
     standardised = data.x[sets.order]
     standardised -= means

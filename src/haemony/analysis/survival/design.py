@@ -13,7 +13,7 @@ import polars as pl
 
 from haemony.analysis.survival.arrays import Floats
 from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
-from haemony.analysis.survival.formula import TRANSFORMS, levels
+from haemony.analysis.survival.formula import TRANSFORMS, Model, levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,23 +36,19 @@ class Design:
     _spec: formulaic.ModelSpec
 
     @classmethod
-    def of(cls, terms: tuple[str, ...], table: pl.DataFrame) -> tuple[Self, Floats]:
-        """The design of some terms and its matrix (n, p) for a complete table.
+    def of(cls, model: Model, table: pl.DataFrame) -> tuple[Self, Floats]:
+        """The design of a model and its matrix (n, p) for a complete table.
 
         Raises:
             BadCovariate: a term is not finite in some rows, or has an unusable type.
         """
-        formula = formulaic.Formula(" + ".join(["1", *terms]))
-        columns = tuple(name for name in table.columns if name in formula.required_variables)
+        formula = formulaic.Formula(" + ".join(["1", *model.terms]))
+        columns = model.covariates
         categories = {
             name: levels(table[name])[0] for name in columns if _is_categorical(table[name])
         }
-        built = formula.get_model_matrix(
-            table.select(*_numeric(table, columns), pl.lit(1).alias("(rows)")),
-            output="numpy",
-            na_action="ignore",
-            context=TRANSFORMS | _factors(table, categories),
-        )
+        request = formulaic.ModelSpec(formula, output="numpy", na_action="ignore")
+        built = _build(request, table, categories, columns)
         spec = built.model_spec
         design = cls(
             names=tuple(_plain(name) for name in spec.column_names[1:]),
@@ -66,7 +62,7 @@ class Design:
             notes=_unused_levels(table, categories),
             _spec=spec,
         )
-        return design, _finite(np.asarray(built, dtype=np.float64)[:, 1:], design)
+        return design, _finite(built, design)
 
     def matrix(self, table: pl.DataFrame) -> Floats:
         """The columns (m, p) for other patients.
@@ -79,12 +75,37 @@ class Design:
             if name not in table.columns:
                 raise UnknownColumn(name, nearest=[])
             _check_new(table[name], self.categories.get(name))
-        numeric = [name for name in self.columns if name not in self.categories]
-        built = self._spec.get_model_matrix(
-            table.select(*_numeric(table, tuple(numeric)), pl.lit(1).alias("(rows)")),
-            context=TRANSFORMS | _factors(table, self.categories),
+        return _finite(_build(self._spec, table, self.categories, self.columns), self)
+
+
+def _build(
+    spec: formulaic.ModelSpec,
+    table: pl.DataFrame,
+    categories: Mapping[str, tuple[str, ...]],
+    columns: tuple[str, ...],
+) -> formulaic.ModelMatrix:
+    """The model matrix with its intercept; infinite where a transformation is not defined."""
+    numeric = [_number(table[name]) for name in columns if name not in categories]
+    factors = {
+        name: formulaic.transforms.C(
+            table[name].cast(pl.String).to_numpy().astype(object), levels=list(names)
         )
-        return _finite(np.asarray(built, dtype=np.float64)[:, 1:], self)
+        for name, names in categories.items()
+    }
+    data = table.select(*numeric, pl.Series("(every row)", np.ones(table.height)))
+    try:
+        with np.errstate(all="ignore"):
+            return spec.get_model_matrix(data, context=TRANSFORMS | factors)
+    except formulaic.errors.FormulaicError as error:
+        raise BadCovariate(
+            ", ".join(columns),
+            reason="cannot be transformed as the formula asks",
+            remedy="check the arguments of the transformation and the range of the values",
+        ) from error
+
+
+def _number(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
 
 
 def _is_categorical(column: pl.Series) -> bool:
@@ -97,19 +118,6 @@ def _is_categorical(column: pl.Series) -> bool:
         reason=f"is of type {column.dtype}, which is neither a number nor a category",
         remedy="turn it into a number or a text column",
     )
-
-
-def _numeric(table: pl.DataFrame, columns: tuple[str, ...]) -> list[pl.Expr]:
-    return [pl.col(name).cast(pl.Float64) for name in columns if not _is_categorical(table[name])]
-
-
-def _factors(table: pl.DataFrame, categories: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
-    return {
-        name: formulaic.transforms.C(
-            table[name].cast(pl.String).to_numpy().astype(object), levels=list(names)
-        )
-        for name, names in categories.items()
-    }
 
 
 def _plain(name: str) -> str:
@@ -129,7 +137,8 @@ def _unused_levels(
     return tuple(notes)
 
 
-def _finite(matrix: Floats, design: Design) -> Floats:
+def _finite(built: formulaic.ModelMatrix, design: Design) -> Floats:
+    matrix = np.asarray(built, dtype=np.float64)[:, 1:]
     for name, column in zip(design.names, matrix.T, strict=True):
         bad = int(np.count_nonzero(~np.isfinite(column)))
         if bad:

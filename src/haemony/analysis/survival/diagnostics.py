@@ -17,6 +17,7 @@ from scipy.special import xlogy
 
 from haemony.analysis.survival.arrays import Floats, Integers
 from haemony.analysis.survival.cox import ChiSquared, CoxFit
+from haemony.analysis.survival.faults import BadResponse
 from haemony.analysis.survival.kaplan_meier import kaplan_meier
 from haemony.analysis.survival.newton import solve
 from haemony.analysis.survival.response import distinct
@@ -163,6 +164,10 @@ def _trend(fit: CoxFit, transform: Transform) -> Floats:
     if transform == "identity":
         return sets.times
     if transform == "log":
+        if not np.all(sets.times > 0):
+            raise BadResponse(
+                "an event at time 0 has no logarithm", remedy="choose another transform"
+            )
         return np.log(sets.times)
     times, position = distinct(fit.data.response.stop)
     found = np.searchsorted(times, sets.times, side="left")

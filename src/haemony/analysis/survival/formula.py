@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import formulaic
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from haemony.analysis.survival.arrays import Floats, Integers
 from haemony.analysis.survival.faults import (
@@ -62,6 +62,7 @@ class Model:
         text: the formula as it was written.
         response: the columns of `Surv(...)`, two or three.
         terms: the covariate terms, in order.
+        covariates: the columns that these terms need.
         strata: the columns within whose combinations alone patients are compared.
         cluster: the column that says which rows belong together, if any.
         offset: the columns added to the linear predictor with coefficient one.
@@ -71,6 +72,7 @@ class Model:
     text: str
     response: tuple[str, ...]
     terms: tuple[str, ...]
+    covariates: tuple[str, ...]
     strata: tuple[str, ...]
     cluster: str | None
     offset: tuple[str, ...]
@@ -119,7 +121,7 @@ def read(formula: str) -> Model:
 
     >>> model = read("Surv(days, died) ~ age + log(wbc) + strata(study)")
     >>> model.terms, model.strata
-    (('age', 'log(wbc)'), ('study',))
+    (('`age`', 'log(wbc)'), ('study',))
     """
     left, tilde, right = formula.partition("~")
     if not tilde:
@@ -127,6 +129,7 @@ def read(formula: str) -> Model:
     response = _response_columns(left, formula)
     specials: dict[str, list[str]] = {name: [] for name in SPECIAL}
     terms: list[str] = []
+    covariates: list[str] = []
     columns = list(response)
     for term in _terms(right, formula):
         special, names = _special(term, formula)
@@ -134,13 +137,15 @@ def read(formula: str) -> Model:
         if special:
             specials[special] += names
         else:
-            terms.append(str(term))
+            terms.append(_quoted(term))
+            covariates += names
     if len(specials["cluster"]) > 1:
         raise BadFormula(formula, reason="only one column can be the cluster")
     return Model(
         text=formula,
         response=response,
         terms=tuple(terms),
+        covariates=tuple(dict.fromkeys(covariates)),
         strata=tuple(specials["strata"]),
         cluster=next(iter(specials["cluster"]), None),
         offset=tuple(specials["offset"]),
@@ -149,7 +154,12 @@ def read(formula: str) -> Model:
 
 
 def complete(
-    formula: str, table: pl.DataFrame, *, weights: str | None = None, competing: bool = False
+    formula: str,
+    table: pl.DataFrame | None,
+    *,
+    weights: str | ArrayLike | None = None,
+    competing: bool = False,
+    **arrays: ArrayLike | None,
 ) -> Complete:
     """Keep the rows of a table that a formula can use, and count the others.
 
@@ -158,8 +168,16 @@ def complete(
         table: one row per patient, or per patient and interval.
         weights: the column of case weights.
         competing: whether the event column names several kinds of event.
+        arrays: what only a `Surv` may bring, so that nothing is ignored in silence.
     """
     model = read(formula)
+    stray = [name for name, given in arrays.items() if given is not None]
+    if stray:
+        raise BadFormula(formula, reason=f"{', '.join(stray)} cannot be given beside it as arrays")
+    if weights is not None and not isinstance(weights, str):
+        raise BadFormula(formula, reason="weights beside it are the name of a column")
+    if table is None:
+        raise BadFormula(formula, reason="it comes without a table")
     needed = [*model.columns, *([weights] if weights else [])]
     for column in needed:
         if column not in table.columns:
@@ -185,6 +203,13 @@ def complete(
         weights=None if weights is None else positive_weights(kept[weights].to_numpy(), weights),
         missing=missing,
     )
+
+
+def group_columns(model: Model) -> tuple[str, ...]:
+    """The columns that a formula compares, which must be columns and nothing more."""
+    if set(map(_quoted_name, model.covariates)) != set(model.terms):
+        raise BadFormula(model.text, reason="groups are plain columns joined by '+'")
+    return model.covariates
 
 
 def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
@@ -258,6 +283,18 @@ def _terms(right: str, formula: str) -> list[formulaic.parser.types.Term]:
     except (formulaic.errors.FormulaicError, SyntaxError, TypeError) as error:
         raise BadFormula(formula, reason="its right side cannot be read") from error
     return [term for term in terms if str(term) not in ("0", "1")]
+
+
+def _quoted_name(column: str) -> str:
+    return f"`{column}`"
+
+
+def _quoted(term: formulaic.parser.types.Term) -> str:
+    """A term as text, with odd column names in backticks."""
+    return ":".join(
+        _quoted_name(factor.expr) if factor.eval_method.value == "lookup" else factor.expr
+        for factor in term.factors
+    )
 
 
 def _special(term: formulaic.parser.types.Term, formula: str) -> tuple[str | None, list[str]]:

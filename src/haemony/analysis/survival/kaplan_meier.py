@@ -7,7 +7,7 @@ American Statistical Association 53:457-481. Greenwood M (1926) for the variance
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,7 @@ from haemony.analysis.survival.formula import (
     Groups,
     Missing,
     complete,
+    group_columns,
     groups_from,
     groups_of,
     positive_weights,
@@ -155,7 +156,10 @@ class KaplanMeier:
         return pl.concat([_at(curve, wanted) for curve in self.curves])
 
     def numbers_at_risk(self, times: ArrayLike) -> pl.DataFrame:
-        """Numbers under observation just before given times: group, time, n_risk."""
+        """Numbers under observation just before given times: group, time, n_risk.
+
+        With delayed entry the number is that at the next time of the curve.
+        """
         return self.at(times).select("group", "time", "n_risk")
 
     def restricted_mean(self, tau: float) -> pl.DataFrame:
@@ -239,8 +243,7 @@ def follow_up(
     response, of, _, missing = grouped(formula, table, groups, None)
     watched = kaplan_meier(response.reversed(), groups=of.codes, conf_type=conf_type, level=level)
     named = tuple(
-        Curve(**{**vars(curve), "group": label})
-        for curve, label in zip(watched.curves, of.labels, strict=True)
+        replace(curve, group=label) for curve, label in zip(watched.curves, of.labels, strict=True)
     )
     return KaplanMeier(named, conf_type, level, missing)
 
@@ -258,13 +261,8 @@ def grouped(
         labels = None if groups is None else np.asarray(groups)
         weight = None if weights is None else positive_weights(np.asarray(weights), "weights")
         return formula, groups_from(labels, len(formula)), weight, Missing()
-    data = complete(
-        formula,
-        pl.DataFrame() if table is None else table,
-        weights=weights if isinstance(weights, str) else None,
-        competing=competing,
-    )
-    of = groups_of(data.table, [*data.model.terms, *data.model.strata])
+    data = complete(formula, table, weights=weights, competing=competing, groups=groups)
+    of = groups_of(data.table, [*group_columns(data.model), *data.model.strata])
     return data.response, of, data.weights, data.missing
 
 

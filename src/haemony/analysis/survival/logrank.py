@@ -18,7 +18,14 @@ from scipy.stats import chi2
 from haemony.analysis.survival.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.counts import suffix_sums, sums_by
 from haemony.analysis.survival.faults import NothingToAnalyse
-from haemony.analysis.survival.formula import Groups, Missing, complete, groups_from, groups_of
+from haemony.analysis.survival.formula import (
+    Groups,
+    Missing,
+    complete,
+    group_columns,
+    groups_from,
+    groups_of,
+)
 from haemony.analysis.survival.response import Grid, Surv
 
 
@@ -121,10 +128,10 @@ def _split(
         labels = (None if given is None else np.asarray(given) for given in (groups, strata))
         of, within = (groups_from(label, n) for label in labels)
         return formula, of, within, Missing()
-    data = complete(formula, pl.DataFrame() if table is None else table)
+    data = complete(formula, table, groups=groups, strata=strata)
     return (
         data.response,
-        groups_of(data.table, data.model.terms),
+        groups_of(data.table, group_columns(data.model)),
         groups_of(data.table, data.model.strata),
         data.missing,
     )

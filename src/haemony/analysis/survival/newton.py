@@ -20,6 +20,7 @@ MOST_HALVINGS = 30
 CONVERGED = 1e-20
 SETTLED = 1e-6
 STILL_MOVING = 0.1
+FARTHEST = 200.0
 DEPENDENT = 1e-10
 
 
@@ -81,6 +82,7 @@ def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) 
             break
         following = _climb(likelihood, here, beta, step)
         if following is None:
+            runaway = np.abs(step) * span > STILL_MOVING
             break
         beta, here = following
         information = here.information()
@@ -99,10 +101,15 @@ def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) 
 def _climb(
     likelihood: PartialLikelihood, here: Moments, beta: Floats, step: Floats
 ) -> tuple[Floats, Moments] | None:
-    """The first of beta + step, + step/2, ... that does not lower the log-likelihood."""
+    """The first of beta + step, + step/2, ... that does not lower the log-likelihood.
+
+    None of them may say that a hazard is e^200 times another's: such a climb has no end.
+    """
     tolerance = 1e-12 * abs(here.log_likelihood)
     for halving in range(MOST_HALVINGS):
         candidate = beta + step / 2**halving
+        if np.abs(likelihood.x @ candidate).max(initial=0.0) > FARTHEST:
+            continue
         there = likelihood.at(candidate)
         if there.log_likelihood >= here.log_likelihood - tolerance:
             return candidate, there

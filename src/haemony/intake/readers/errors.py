@@ -122,6 +122,20 @@ class DamagedFile(UnreadableFile):
         )
 
 
+class ReaderFault(UnreadableFile):
+    """The reader itself failed, which says nothing about the file."""
+
+    exit_code = Exit.ENVIRONMENT
+
+    def __init__(self, path: Path, form: str) -> None:
+        self.form = form
+        super().__init__(
+            path,
+            f"the reader for this {form} could not be started",
+            "check the installation with `pip check`, then report it to haemony's developers",
+        )
+
+
 class UnreadableEncoding(UnreadableFile):
     """A container's texts do not fit the encoding it declares."""
 

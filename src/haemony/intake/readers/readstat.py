@@ -7,6 +7,7 @@ runs as a child: it reads one file and leaves the table and what is known about 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ import polars as pl
 import pyreadstat
 
 from haemony.intake.readers.cells import as_text, text_column, text_frame, value_text
-from haemony.intake.readers.errors import DamagedFile, TooLarge, UnreadableEncoding
+from haemony.intake.readers.errors import DamagedFile, ReaderFault, TooLarge, UnreadableEncoding
 from haemony.intake.readers.formats import Format
 from haemony.intake.readers.limits import Limits
 
@@ -35,15 +36,30 @@ _READERS: Mapping[Format, Callable[..., tuple[pl.DataFrame, _Metadata]]] = {
 }
 _KNOWS_USER_MISSING = {Format.SAS, Format.SAV, Format.STATA}
 _KNOWS_ENCODING = set(_READERS) - {Format.POR}
+_FAULTS = (
+    pyreadstat.ReadstatError,
+    pyreadstat.PyreadstatError,
+    pl.exceptions.PolarsError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _FRAME, _FACTS = "frame.arrow", "facts.json"
 
 
 class _Outcome(IntEnum):
-    """How the child ended; any other code means that it crashed."""
+    """How the child ended; any other code means that the library crashed it."""
 
     READ = 0
+    NEVER_STARTED = 1
     MISENCODED = 10
     TOO_LARGE = 11
+    DAMAGED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +79,18 @@ def load(
     Raises:
         DamagedFile: The library rejected the file, or crashed on it.
         UnreadableEncoding: Its texts do not fit the encoding.
+        ReaderFault: The child could not do its work at all.
         TooLarge: It declares more cells than the limits allow.
     """
     with TemporaryDirectory(prefix="haemony-") as folder:
         request = json.dumps([str(path), form, encoding, limits.expanded, folder])
         command = [sys.executable, "-m", __name__, request]
-        ended = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - ourselves
+        modules = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        ended = subprocess.run(  # noqa: S603 - we call ourselves
+            command, env=modules, capture_output=True, check=False
+        )
+        if ended.returncode == _Outcome.NEVER_STARTED:
+            raise ReaderFault(path, form)
         if ended.returncode == _Outcome.MISENCODED:
             raise UnreadableEncoding(path, form)
         if ended.returncode == _Outcome.TOO_LARGE:
@@ -92,6 +114,8 @@ def main(request: str) -> int:
         return _Outcome.MISENCODED
     except TooLarge:
         return _Outcome.TOO_LARGE
+    except _FAULTS:
+        return _Outcome.DAMAGED
     frame = text_frame(pl.DataFrame([_faithful(it, metadata) for it in typed]), Path(path))
     facts = Facts(_labels(metadata), _value_labels(metadata), _missing(typed, metadata))
     frame.write_ipc(Path(folder) / _FRAME)

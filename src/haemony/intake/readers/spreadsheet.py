@@ -6,14 +6,11 @@ merged cells) is looked up in the sheet's own XML.
 
 from __future__ import annotations
 
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from html import unescape
 from pathlib import Path
-from posixpath import join, normpath
 
 import fastexcel
 import polars as pl
@@ -22,32 +19,11 @@ from haemony.intake.readers.cells import as_text, empty_as_null
 from haemony.intake.readers.errors import DamagedFile, MissingHeader, NoTable, UnknownTable
 from haemony.intake.readers.headers import unique_names, without_empty_tail
 from haemony.intake.readers.limits import Limits
+from haemony.intake.readers.sheetxml import extent, flaws, sheet_xml
 from haemony.intake.readers.table import Defect, DefectKind, Layout, RawTable
 
 _FORM = "Excel workbook"
 _MOMENT = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?$"
-
-_ERROR = re.compile(rb"<(?:\w+:)?c\b([^>]*\bt=\"e\"[^>]*)>")
-_UNCALCULATED = re.compile(
-    rb"<(?:\w+:)?c\b((?![^>]*\bt=\"str\")[^>]*[^>/])>\s*"
-    rb"<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
-    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
-)
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b([^>]*)>")
-_PLACE = re.compile(rb"\b(?:r|ref)=\"([A-Z]{1,3})(\d{1,7})")
-_SHEET = re.compile(r"<(?:\w+:)?sheet\b[^>]*>")
-_RELATION = re.compile(r"<(?:\w+:)?Relationship\b[^>]*>")
-_ATTRIBUTE = re.compile(r"([\w:]+)=\"([^\"]*)\"")
-
-_FLAWS = (
-    (_ERROR, DefectKind.ERROR_CELL, "Excel shows an error here; the cell is empty in the table"),
-    (
-        _UNCALCULATED,
-        DefectKind.UNCALCULATED_FORMULA,
-        "a formula without a stored result; open the file in Excel and save it",
-    ),
-    (_MERGED, DefectKind.MERGED_CELLS, "merged cells; only the first of them holds the value"),
-)
 
 
 def tables(path: Path, limits: Limits) -> tuple[str, ...]:
@@ -57,7 +33,7 @@ def tables(path: Path, limits: Limits) -> tuple[str, ...]:
 
 def read(path: Path, layout: Layout, limits: Limits) -> RawTable:
     """Read one sheet; without a name in the layout, the first that is not empty."""
-    sheet = _sheet(path, _open(path, limits), layout)
+    sheet = _sheet(path, _open(path, limits), layout, limits)
     body, mixed = _with_iso_dates(sheet)
     body, blank_before = _without_blank_rows(body)
     header, body, tail = without_empty_tail(sheet.header, body, sheet.header_row)
@@ -119,12 +95,14 @@ class _Sheet:
         return list(self.cells.row(self.header_row - 1))
 
 
-def _sheet(path: Path, reader: fastexcel.ExcelReader, layout: Layout) -> _Sheet:
+def _sheet(path: Path, reader: fastexcel.ExcelReader, layout: Layout, limits: Limits) -> _Sheet:
     names = reader.sheet_names
     if layout.table is not None and layout.table not in names:
         raise UnknownTable(path, layout.table, names)
     wanted = names if layout.table is None else [layout.table]
-    for sheet in (_loaded(path, reader, name) for name in wanted):
+    for name in wanted:
+        limits.check_cells(path, *extent(sheet_xml(path, name)))
+        sheet = _loaded(path, reader, name)
         filled = _filled(sheet.cells)
         if filled.any():
             return _with_header(sheet, layout, filled)
@@ -232,42 +210,7 @@ def _mixed(sheet: _Sheet, places: list[int], names: list[str]) -> Iterator[Defec
 
 def _flaws(sheet: _Sheet, names: list[str]) -> Iterator[Defect]:
     """What only the sheet's XML tells."""
-    xml = _xml(sheet)
-    for pattern, kind, message in _FLAWS:
-        for match in pattern.finditer(xml):
-            row, column = _place(match[1])
-            index = column - sheet.first_column
-            name = names[index] if row is not None and 0 <= index < len(names) else None
-            yield Defect(row, name, kind, message)
-
-
-def _place(attributes: bytes) -> tuple[int | None, int]:
-    """The row and the column (from 0) of a reference such as `G2`."""
-    reference = _PLACE.search(attributes)
-    if reference is None:
-        return None, -1
-    column = 0
-    for letter in reference[1]:
-        column = column * 26 + letter - ord("A") + 1
-    return int(reference[2]), column - 1
-
-
-def _xml(sheet: _Sheet) -> bytes:
-    with zipfile.ZipFile(sheet.path) as archive:
-        workbook = archive.read("xl/workbook.xml").decode("utf-8", "replace")
-        relations = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", "replace")
-        targets = {it.get("Id"): it.get("Target", "") for it in _tags(_RELATION, relations)}
-        for tag in _tags(_SHEET, workbook):
-            if tag.get("name") == sheet.name:
-                target = targets.get(_relation(tag), "")
-                return archive.read(normpath(join("/xl", target)).lstrip("/"))
-    raise DamagedFile(sheet.path, _FORM)
-
-
-def _tags(pattern: re.Pattern[str], xml: str) -> Iterator[dict[str, str]]:
-    for match in pattern.finditer(xml):
-        yield {name: unescape(value) for name, value in _ATTRIBUTE.findall(match[0])}
-
-
-def _relation(tag: dict[str, str]) -> str | None:
-    return next((value for name, value in tag.items() if name.endswith(":id")), None)
+    for flaw in flaws(sheet_xml(sheet.path, sheet.name)):
+        index = flaw.column - sheet.first_column
+        name = names[index] if flaw.row is not None and 0 <= index < len(names) else None
+        yield Defect(flaw.row, name, flaw.kind, flaw.message)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from haemony.intake.readers import readstat
-from haemony.intake.readers.errors import SeveralTables
+from haemony.intake.readers.errors import DamagedFile, SeveralTables
 from haemony.intake.readers.formats import Format, recognise
 from haemony.intake.readers.limits import Limits
 from haemony.intake.readers.table import Layout, RawTable
@@ -31,7 +31,7 @@ def read(path: Path, layout: Layout, limits: Limits) -> RawTable:
     form = recognise(path)
     limits.check(path, path.stat().st_size)
     if form is Format.XPORT:
-        _check_single(path)
+        _check_transport(path)
     frame, facts = readstat.load(path, form, layout.encoding, limits)
     return RawTable(
         name=path.stem,
@@ -46,9 +46,11 @@ def read(path: Path, layout: Layout, limits: Limits) -> RawTable:
     )
 
 
-def _check_single(path: Path) -> None:
-    """A SAS transport file may hold several data sets, of which the library reads none."""
+def _check_transport(path: Path) -> None:
+    """Refuse what the library would pass over: a cut in the records, and further data sets."""
     data = path.read_bytes()
+    if len(data) % _XPORT_RECORD:
+        raise DamagedFile(path, Format.XPORT)
     count = sum(place.start() % _XPORT_RECORD == 0 for place in _XPORT_MEMBER.finditer(data))
     if count > 1:
         raise SeveralTables(path, count)

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from survival_cohorts import amlsg, synthetic
 
 from haemony.analysis import survival
+from support.survival_cohorts import amlsg, synthetic
 
 Answers = dict[str, dict[str, float]]
 AMLSG_DAYS = (90, 180, 365, 730, 1095, 1461, 1826, 2557)
@@ -24,7 +24,7 @@ def cohort_table(cohort: str) -> pl.DataFrame:
 
 @cache
 def answers(cohort: str, analysis: str) -> Answers:
-    """haemony's figures for one analysis."""
+    """The figures for one analysis."""
     return ANALYSES[cohort][analysis](cohort_table(cohort))
 
 

@@ -1,0 +1,197 @@
+"""``haemony release …`` and ``haemony trace``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haemony.lake import Release
+from haemony.lake.lake import Health
+from haemony.lake.lineage import Trace, trace_row
+from haemony.lake.manifest import Member
+from haemony.model.errors import Exit
+from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
+from haemony.services.report import grade_page
+from haemony.workspace import Workspace
+
+NumberArgument = Annotated[
+    int | None, typer.Argument(help="Number of the release; the latest unless given.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(no_args_is_help=True, help="List, show, verify and compare releases.")
+    group.command("list", epilog="Example: haemony release list -w commons")(list_)
+    group.command(epilog="Example: haemony release show 2 -w commons --html grade.html")(show)
+    group.command(epilog="Example: haemony release verify -w commons")(verify)
+    group.command(epilog="Example: haemony release diff 1 2 -w commons")(diff)
+    app.add_typer(group, name="release")
+    app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
+
+
+def list_(workspace: WorkspaceOption = Path(), json: JsonFlag = False) -> None:
+    """List the releases of the lake."""
+    output = Output(json)
+    lake = Workspace(workspace).lake
+    rows = []
+    for number in lake.numbers:
+        manifest = lake.release(number).manifest
+        patients = sum(member.patients for member in manifest.members)
+        rows.append((number, len(manifest.members), patients, manifest.sha256[:16]))
+    output.table("Releases", ("release", "contributions", "patients", "manifest"), rows)
+    keys = ("release", "contributions", "patients", "manifest")
+    output.value([dict(zip(keys, row, strict=True)) for row in rows])
+
+
+def show(
+    number: NumberArgument = None,
+    html: Annotated[Path | None, typer.Option(help="Write the grade report as a page.")] = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Show a release: contributions, quality levels with reasons, tables."""
+    output = Output(json)
+    release = Workspace(workspace).lake.release(number)
+    manifest = release.manifest
+    if html:
+        html.write_text(grade_page(release), encoding="utf-8")
+        output.say(f"The grade report is in [bold]{html}[/]")
+    rows = [(m.id, m.facts["title"], m.patients, m.level, _not_next(m)) for m in manifest.members]
+    output.table(
+        f"Release {manifest.number}",
+        ("contribution", "title", "patients", "level", "why not the next level"),
+        rows,
+    )
+    counts = [(name, sum(part.rows for part in manifest.of(name))) for name in manifest.tables]
+    output.table("Tables", ("table", "rows"), counts)
+    if any(member.facts["in_silico"] for member in manifest.members):
+        output.say("[bold]Holds in silico patients[/]: simulated, not real.")
+    output.say(f"manifest {manifest.sha256}")
+    output.value(
+        {
+            "release": manifest.number,
+            "manifest": manifest.sha256,
+            "contributions": [
+                {"id": m.id, "patients": m.patients, "level": m.level, **m.facts, "grade": m.grade}
+                for m in manifest.members
+            ],
+            "tables": dict(counts),
+        }
+    )
+
+
+def _not_next(member: Member) -> str:
+    for verdict in member.grade["levels"]:
+        if not verdict["holds"]:
+            return "; ".join(verdict["reasons"])
+    return "level 4 is given by the quality committee"
+
+
+def verify(
+    number: NumberArgument = None, workspace: WorkspaceOption = Path(), json: JsonFlag = False
+) -> None:
+    """Compare every file of a release with its hash, and the manifest with its signature."""
+    output = Output(json)
+    with output.progress("verifying"):
+        found = Workspace(workspace).lake.verify(number)
+    bad = [
+        (part.table, part.contribution or "(common)", health.value, part.sha256[:16])
+        for part, health in found.partitions
+        if health is not Health.INTACT
+    ]
+    if bad:
+        output.table("Not intact", ("table", "contribution", "state", "sha256"), bad)
+    signature = "signed" if found.signed else "the signature does not fit"
+    count = len(found.partitions)
+    output.say(
+        f"Release {found.number}: [bold]{found.state.value}[/], {signature}, {count} partitions"
+    )
+    output.value(
+        {
+            "release": found.number,
+            "state": found.state.value,
+            "signed": found.signed,
+            "partitions": [
+                {
+                    "table": p.table,
+                    "contribution": p.contribution,
+                    "sha256": p.sha256,
+                    "state": h.value,
+                }
+                for p, h in found.partitions
+            ],
+        }
+    )
+    if found.state in {Health.DAMAGED, Health.MISSING}:
+        exit_with(Exit.FINDINGS)
+
+
+def diff(
+    first: Annotated[int, typer.Argument(help="Number of a release.")],
+    second: Annotated[int, typer.Argument(help="Number of another.")],
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Compare two releases: contributions that came, left or changed, and rows per table."""
+    output = Output(json)
+    lake = Workspace(workspace).lake
+    old, new = lake.release(first), lake.release(second)
+    changes = [{"contribution": name, "change": change} for name, change in _changes(old, new)]
+    rows = []
+    for name in sorted({*old.manifest.tables, *new.manifest.tables}):
+        before, after = (sum(p.rows for p in r.manifest.of(name)) for r in (old, new))
+        if [p.sha256 for p in old.manifest.of(name)] != [p.sha256 for p in new.manifest.of(name)]:
+            rows.append((name, before, after, after - before))
+    output.table("Contributions", ("contribution", "change"), [tuple(c.values()) for c in changes])
+    output.table(
+        "Tables that differ", ("table", f"release {first}", f"release {second}", "difference"), rows
+    )
+    if not changes and not rows:
+        output.say("The two releases say the same.")
+    keys = ("table", "before", "after", "difference")
+    tables = [dict(zip(keys, row, strict=True)) for row in rows]
+    output.value({"contributions": changes, "tables": tables})
+
+
+def _changes(old: Release, new: Release) -> list[tuple[str, str]]:
+    before = {member.id: member for member in old.manifest.members}
+    after = {member.id: member for member in new.manifest.members}
+    changes = []
+    for name in sorted({*before, *after}):
+        if name not in after:
+            changes.append((name, "left"))
+        elif name not in before:
+            changes.append((name, f"came with {after[name].patients} patients"))
+        elif before[name].digest != after[name].digest:
+            changes.append((name, "superseded by a new version"))
+        elif before[name] != after[name]:
+            delta = after[name].patients - before[name].patients
+            changes.append((name, f"same version, {delta:+d} patients"))
+    return changes
+
+
+def trace(
+    reference: Annotated[str, typer.Argument(help="TABLE/ID of a row of the release.")],
+    number: Annotated[int | None, typer.Option("--release", help="Number of the release.")] = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Lead a row of a release back to the file, row and column it came from."""
+    output = Output(json)
+    traces = trace_row(Workspace(workspace).lake.release(number), reference)
+    rows = [(t.contribution, t.file, t.where, t.columns) for t in traces]
+    output.table(f"{reference} comes from", ("contribution", "file", "row", "column(s)"), rows)
+    output.value([_plain(t) for t in traces])
+
+
+def _plain(found: Trace) -> dict[str, object]:
+    return {
+        "contribution": found.contribution,
+        "digest": found.digest,
+        "file": found.file,
+        "row": found.row,
+        "columns": found.columns,
+    }

@@ -1,0 +1,44 @@
+"""Self-contained pages for stewards and curators: one file, no script, no network."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from haemony.intake import CheckReport
+from haemony.lake import Release
+
+_PAGES = Environment(
+    loader=PackageLoader("haemony.services.report", "templates"),
+    autoescape=select_autoescape(("html", "j2"), default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def check_page(report: CheckReport) -> str:
+    """Every problem of a contribution, by file, with the way to mend it."""
+    problems = report.problems
+    by_file = {
+        key[0]: part.to_dicts()
+        for key, part in problems.partition_by("file", as_dict=True, maintain_order=True).items()
+    }
+    return _render(
+        "check.html.j2",
+        contribution=report.contribution,
+        report=report,
+        summary=report.summary().to_dicts(),
+        by_file=by_file,
+    )
+
+
+def grade_page(release: Release) -> str:
+    """The grade of every contribution of a release, with reasons a curator understands."""
+    return _render("grade.html.j2", manifest=release.manifest)
+
+
+def _render(name: str, **values: object) -> str:
+    style = (files("haemony.services.report") / "templates" / "page.css").read_text("utf-8")
+    return _PAGES.get_template(name).render(style=style, **values)

@@ -1,0 +1,64 @@
+"""What several tests share: where the real data lie, and releases made once per session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import haemony as hm
+from haemony.intake.known import known
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("HAEMONY_SHARED_DATA", PROJECT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the shared data are absent ({folder}); set HAEMONY_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def amlsg(shared_data: Path) -> hm.Contribution:
+    """The contribution of the AMLSG trials: our dictionary, their files."""
+    folder = known("amlsg")
+    assert folder is not None
+    return hm.Contribution.load(folder, shared_data / "amlsg")
+
+
+@pytest.fixture(scope="session")
+def amlsg_workspace(
+    amlsg: hm.Contribution, tmp_path_factory: pytest.TempPathFactory
+) -> hm.Workspace:
+    """A workspace whose only release holds the AMLSG trials; tests do not change it."""
+    workspace = hm.Workspace.init(tmp_path_factory.mktemp("amlsg") / "commons")
+    hm.admit([amlsg], workspace)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def amlsg_release(amlsg_workspace: hm.Workspace) -> hm.Release:
+    """The release that holds the AMLSG trials."""
+    return amlsg_workspace.lake.latest()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> hm.Workspace:
+    """A fresh workspace."""
+    return hm.Workspace.init(tmp_path / "commons")
+
+
+@pytest.fixture
+def copy_keys() -> Callable[[hm.Workspace, hm.Workspace], None]:
+    """Give one workspace the keys of another."""
+
+    def copy(source: hm.Workspace, target: hm.Workspace) -> None:
+        for key in (source.folder / "keys").iterdir():
+            (target.folder / "keys" / key.name).write_bytes(key.read_bytes())
+
+    return copy

@@ -1,0 +1,262 @@
+"""The Cox model: what it reports, what it refuses, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from haemony.analysis import survival
+
+FINDING = pl.Enum(["negative", "positive"])
+
+
+def patients() -> pl.DataFrame:
+    """Twelve patients in two trials."""
+    return pl.DataFrame(
+        {
+            "days": [5, 8, 8, 12, 20, 21, 25, 30, 33, 40, 41, 50],
+            "died": [1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1, 0],
+            "age": [71, 64, 55, 60, 66, 41, 38, 70, 29, 33, 52, 45],
+            "NPM1": ["negative", "positive"] * 6,
+            "trial": ["A"] * 6 + ["B"] * 6,
+        },
+        schema_overrides={"NPM1": FINDING},
+    )
+
+
+def test_a_published_example_of_tied_deaths() -> None:
+    """The seven patients of R's help page for `coxph`."""
+    table = pl.DataFrame(
+        {
+            "time": [4, 3, 1, 1, 2, 2, 3],
+            "status": [1, 1, 1, 0, 1, 1, 0],
+            "x": [0, 2, 1, 1, 1, 0, 0],
+            "sex": [0, 0, 0, 0, 1, 1, 1],
+        }
+    )
+
+    fit = survival.cox("Surv(time, status) ~ x + strata(sex)", table)
+
+    assert fit.coefficients == pytest.approx([0.8023], abs=5e-5)
+    assert fit.standard_errors == pytest.approx([0.8224], abs=5e-5)
+
+
+def test_the_reference_is_the_first_category() -> None:
+    """NPM1[positive] is the hazard of the mutated against the tested-negative."""
+    fit = survival.cox("Surv(days, died) ~ age + NPM1", patients())
+
+    assert fit.names == ("age", "NPM1[positive]")
+    assert fit.table().columns == [
+        "term",
+        "estimate",
+        "std_err",
+        "hazard_ratio",
+        "lower",
+        "upper",
+        "z",
+        "p",
+    ]
+
+
+def test_the_result_says_how_many_rows_and_which_variables_were_missing() -> None:
+    """Complete cases are counted, and so is what was missing."""
+    holes = patients().with_columns(
+        age=pl.when(pl.col("days") == 5).then(None).otherwise("age"),
+        NPM1=pl.when(pl.col("days") < 9).then(None).otherwise("NPM1"),
+    )
+
+    fit = survival.cox("Surv(days, died) ~ age + NPM1", holes)
+
+    assert (fit.n, fit.missing.rows) == (9, 3)
+    assert dict(fit.missing.by_variable) == {"age": 1, "NPM1": 3}
+
+
+def test_truth_values_and_whole_numbers_are_covariates() -> None:
+    """A finding may be coded as a category, as 0 and 1, or as a truth value."""
+    table = patients().with_columns(
+        as_number=(pl.col("NPM1") == "positive").cast(pl.Int8),
+        as_truth=pl.col("NPM1") == "positive",
+    )
+
+    fits = [
+        survival.cox(f"Surv(days, died) ~ {name}", table)
+        for name in ("NPM1", "as_number", "as_truth")
+    ]
+
+    assert len({round(float(fit.coefficients[0]), 12) for fit in fits}) == 1
+
+
+def test_nobody_who_died_is_an_error() -> None:
+    """Without an event there is no hazard to compare."""
+    with pytest.raises(survival.NothingToAnalyse, match="nobody had the event"):
+        survival.cox("Surv(days, died) ~ age", patients().with_columns(died=pl.lit(0)))
+
+
+def test_a_covariate_that_never_varies_is_named() -> None:
+    """Everybody is in trial A once trial B is gone."""
+    table = patients().filter(pl.col("trial") == "A").with_columns(trial_number=pl.lit(1))
+
+    with pytest.raises(survival.ConstantCovariate, match="trial_number never varies"):
+        survival.cox("Surv(days, died) ~ age + trial_number", table)
+
+
+def test_collinear_covariates_are_named_with_what_they_follow_from() -> None:
+    """Age in months says nothing that age in years does not."""
+    table = patients().with_columns(months=12 * pl.col("age"))
+
+    with pytest.raises(survival.CollinearCovariates) as caught:
+        survival.cox("Surv(days, died) ~ age + NPM1 + months", table)
+
+    assert {*caught.value.redundant, *caught.value.given} == {"age", "months"}
+
+
+def test_a_covariate_that_varies_only_between_strata_is_named() -> None:
+    """Within a trial, the trial cannot be compared."""
+    with pytest.raises(survival.CollinearCovariates, match="varies only between strata"):
+        survival.cox("Surv(days, died) ~ age + trial + strata(trial)", patients())
+
+
+def test_a_group_without_deaths_is_noted_and_not_hidden() -> None:
+    """The hazard ratio is infinite; the result says so in words, and warns nobody by surprise."""
+    table = patients().with_columns(cured=(pl.col("died") == 0).cast(pl.Int8))
+
+    fit = survival.cox("Surv(days, died) ~ age + cured", table)
+
+    assert not fit.converged
+    assert len(fit.notes) == 1
+    assert "cured has no finite estimate" in fit.notes[0]
+
+
+def test_a_perfect_ranking_has_no_finite_estimate() -> None:
+    """A covariate that puts the deaths in exact order climbs for ever, without overflow."""
+    table = patients().with_columns(early=-pl.col("days"))
+
+    fit = survival.cox("Surv(days, died) ~ early", table)
+
+    assert not fit.converged
+    assert fit.notes[0].startswith("early has no finite estimate")
+
+
+def test_splines_and_polynomials_keep_their_knots_for_new_patients() -> None:
+    """A prediction for an analysed patient uses the basis of the fit."""
+    fit = survival.cox("Surv(days, died) ~ poly(age, 2)", patients())
+
+    alone, among = (
+        fit.predict(rows, [20])["survival"][0] for rows in (patients().head(1), patients())
+    )
+
+    assert alone == pytest.approx(among)
+
+
+def test_odd_column_names_go_in_backticks() -> None:
+    """A column with a space is a covariate like any other."""
+    table = patients().rename({"age": "age at diagnosis"})
+
+    assert survival.cox("Surv(days, died) ~ `age at diagnosis`", table).names == (
+        "age at diagnosis",
+    )
+
+
+def test_an_unused_category_is_noted() -> None:
+    """A level that nobody has gives no coefficient."""
+    levels = pl.Enum(["favourable", "intermediate", "adverse"])
+    table = patients().with_columns(
+        eln=pl.when(pl.col("age") > 50)
+        .then(pl.lit("adverse"))
+        .otherwise(pl.lit("favourable"))
+        .cast(levels)
+    )
+
+    fit = survival.cox("Surv(days, died) ~ eln", table)
+
+    assert fit.names == ("eln[adverse]",)
+    assert fit.notes == ("eln: no patient analysed is intermediate",)
+
+
+def test_a_model_without_covariates_has_a_likelihood() -> None:
+    """The null model is the baseline of every other."""
+    null = survival.cox("Surv(days, died) ~ 1", patients())
+    fit = survival.cox("Surv(days, died) ~ age", patients())
+
+    assert null.log_likelihood.fitted == pytest.approx(fit.log_likelihood.null)
+    assert null.table().height == 0
+
+
+def test_a_prediction_needs_levels_that_the_fit_knows() -> None:
+    """A new patient who was never tested cannot be predicted."""
+    fit = survival.cox("Surv(days, died) ~ age + NPM1", patients())
+    new = pl.DataFrame({"age": [60, 60], "NPM1": ["negative", "unclear"]})
+
+    with pytest.raises(survival.BadCovariate, match="a level that the fit never saw"):
+        fit.predict(new, [10])
+
+
+def test_a_prediction_keeps_the_reference_of_the_fit() -> None:
+    """A table with only mutated patients gets the same answer as one with both."""
+    fit = survival.cox("Surv(days, died) ~ age + NPM1 + strata(trial)", patients())
+    one = pl.DataFrame({"age": [60], "NPM1": ["positive"], "trial": ["B"]})
+    two = pl.DataFrame({"age": [60, 60], "NPM1": ["positive", "negative"], "trial": ["B", "B"]})
+
+    alone = fit.predict(one, [30, 45, 60])
+    together = fit.predict(two, [30, 45, 60]).filter(pl.col("row") == 0)
+
+    assert alone.equals(together)
+    assert alone["survival"].is_null().to_list() == [False, False, True]
+
+
+def test_a_logarithm_of_zero_is_refused() -> None:
+    """An infinite covariate names its term."""
+    table = patients().with_columns(blasts=pl.col("age") - 29)
+
+    with pytest.raises(survival.BadCovariate, match=r"'log\(blasts\)' is not a finite number in 1"):
+        survival.cox("Surv(days, died) ~ log(blasts)", table)
+
+
+def test_martingale_residuals_sum_to_zero() -> None:
+    """As many deaths happen as the model expects."""
+    fit = survival.cox("Surv(days, died) ~ age + NPM1", patients())
+
+    assert survival.martingale(fit).sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_schoenfeld_residuals_sum_to_zero() -> None:
+    """At the estimate the score is zero."""
+    fit = survival.cox("Surv(days, died) ~ age + NPM1", patients())
+
+    assert survival.schoenfeld(fit).residuals.sum(axis=0) == pytest.approx([0, 0], abs=1e-10)
+
+
+def test_terms_of_several_columns_are_tested_together() -> None:
+    """Three categories give one proportional-hazards test on two degrees of freedom."""
+    table = patients().with_columns(centre=pl.Series(["x", "y", "z"] * 4))
+
+    test = survival.proportional_hazards(survival.cox("Surv(days, died) ~ age + centre", table))
+
+    assert test.terms == ("age", "centre")
+    assert [part.df for part in test.tests] == [1, 2]
+    assert test.overall.df == 3
+
+
+def test_concordance_counts_pairs_by_hand() -> None:
+    """Of five comparable pairs four agree that the higher risk dies first."""
+    table = pl.DataFrame({"days": [5, 8, 11, 20], "died": [1, 1, 0, 1], "risk": [9, 4, 5, 1]})
+
+    found = survival.concordance("Surv(days, died) ~ risk", table, higher="shorter")
+
+    assert (found.concordant, found.discordant, found.tied) == (4, 1, 0)
+    assert found.value == 0.8
+
+
+def test_concordance_equals_a_count_over_all_pairs() -> None:
+    """The fast count is the slow one."""
+    draw = np.random.default_rng(7)
+    days, died = draw.integers(1, 30, 200), draw.integers(0, 2, 200)
+    score = draw.integers(0, 12, 200)
+
+    found = survival.concordance(survival.Surv.right(days, died), score=score)
+
+    later = (days[None] > days[:, None]) | ((days[None] == days[:, None]) & (died[None] == 0))
+    comparable = later & (died[:, None] == 1)
+    assert found.concordant == (comparable & (score[None] > score[:, None])).sum()
+    assert found.tied == (comparable & (score[None] == score[:, None])).sum()
