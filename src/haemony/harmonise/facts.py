@@ -73,10 +73,9 @@ def state(protected: Protected, catalogue: Catalogue) -> Facts:
     facts: list[pl.DataFrame] = []
     aside: list[pl.DataFrame] = []
     counted: list[tuple[str, str, str, int, int]] = []
-    origin = _origin(protected)
-    for name, table in protected.tables.items():
-        for entry in protected.contribution.dictionary.mapped(name):
-            stated, unusable, missing = _column(table, entry, catalogue[entry.element], origin)
+    for table in protected.tables.values():
+        for entry in table.entries:
+            stated, unusable, missing = _column(table, entry, catalogue[entry.element])
             facts.append(stated)
             aside.append(unusable)
             height = table.frame.height
@@ -88,19 +87,8 @@ def state(protected: Protected, catalogue: Catalogue) -> Facts:
     return Facts(chosen, confirmed, unused, cells)
 
 
-def _origin(protected: Protected) -> pl.DataFrame | None:
-    """The true date of day 0 of every person, where the source gives dates."""
-    column = protected.contribution.origin_column
-    if not column:
-        return None
-    table = protected.tables[protected.contribution.patients]
-    entry = Entry(table.name, column, type=ColumnType.DATE)
-    dates = parse(table.frame[column], entry).values
-    return table.frame.select(PERSON).with_columns(dates.alias("origin"))
-
-
 def _column(
-    table: ProtectedTable, entry: Entry, element: Element, origin: pl.DataFrame | None
+    table: ProtectedTable, entry: Entry, element: Element
 ) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """The facts of one column, its cells that cannot be used, and how many are missing."""
     cells = parse(table.frame[entry.column], entry, table.decimal)
@@ -108,13 +96,8 @@ def _column(
         cells.values.alias("value"),
         cells.wrong.alias("wrong"),
         cells.missing.alias("missing"),
-        _days(table, entry, origin).alias("day"),
+        _days(table, entry).alias("day"),
     )
-    if origin is not None and entry.type is ColumnType.DATE:
-        since = (pl.col("value") - pl.col("origin")).dt.total_days().cast(pl.Float64)
-        frame = frame.join(origin, on=PERSON, how="left", maintain_order="left").with_columns(
-            since.alias("value")
-        )
     frame = frame.with_columns(_value(entry, element))
     reason = _reason(entry, element)
     stated = frame.filter(pl.col("value").is_not_null() & reason.is_null()).select(
@@ -139,17 +122,10 @@ def _column(
     return stated, unusable, int(cells.missing.sum())
 
 
-def _days(table: ProtectedTable, entry: Entry, origin: pl.DataFrame | None) -> pl.Series:
+def _days(table: ProtectedTable, entry: Entry) -> pl.Series:
     """The day each cell belongs to: day 0 unless the dictionary names a column for it."""
     if not entry.at:
         return pl.zeros(table.frame.height, dtype=pl.Int32, eager=True)
-    if origin is not None:
-        day = Entry(entry.table, entry.at, type=ColumnType.DATE)
-        dates = pl.DataFrame(
-            {PERSON: table.frame[PERSON], "at": parse(table.frame[entry.at], day).values}
-        )
-        joined = dates.join(origin, on=PERSON, how="left", maintain_order="left")
-        return joined.select((pl.col("at") - pl.col("origin")).dt.total_days()).to_series()
     day = Entry(entry.table, entry.at, type=ColumnType.NUMBER)
     return parse(table.frame[entry.at], day, table.decimal).values.round().cast(pl.Int32)
 

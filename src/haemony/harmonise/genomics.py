@@ -19,6 +19,8 @@ from haemony.privacy.protect import PERSON, SET_ASIDE, Protected
 
 CALLED = "variant_gene"
 REJECTED = "rejected"
+HARMLESS = "not oncogenic"
+"""Significance of a call that is kept and never makes a finding positive (a silent variant)."""
 
 
 class VariantRuleSlip(UsageError):
@@ -68,6 +70,7 @@ class VariantRule:
     def carriers(self, calls: pl.DataFrame) -> pl.DataFrame:
         """Persons with enough matching calls: ``person_id`` and the first call's ``row``."""
         match = pl.col("variant_gene") == self.gene
+        match &= pl.col("variant_significance").ne_missing(HARMLESS)
         if self.protein:
             match &= pl.col("variant_protein").str.contains(rf"^p\.\(?{self.protein}(\D|$)")
         if self.type:
@@ -113,16 +116,13 @@ def records(stated: pl.DataFrame, table: str, catalogue: Catalogue) -> pl.DataFr
     return base
 
 
-def findings(
-    protected: Protected, stated: pl.DataFrame, catalogue: Catalogue, skip: frozenset[str]
-) -> pl.DataFrame:
+def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     """Derive three-valued findings from variant calls.
 
     Args:
         protected: The contribution, for its assays and the patients they tested.
         stated: Its facts; calls are the ``variant`` records among them.
         catalogue: Elements with ``from_variants`` rules.
-        skip: Elements the contribution reports directly: those are never derived.
 
     Returns:
         Facts, columns as in :data:`~haemony.harmonise.facts.FACTS`.
@@ -133,7 +133,7 @@ def findings(
         tested = protected.tables[assay.tested].frame.select(PERSON).unique().sort(PERSON)
         genes = {catalogue.symbols.get(gene, gene) for gene in assay.genes}
         for element in catalogue.values():
-            if not element.from_variants or element.name in skip:
+            if not element.from_variants or element.method != assay.method:
                 continue
             rule = VariantRule.parse(element.from_variants)
             if rule.gene in genes:

@@ -11,7 +11,7 @@ from haemony.harmonise import cytogenetics, genomics
 from haemony.harmonise.facts import account, state
 from haemony.harmonise.omop.write import Context, write
 from haemony.model.disease import Disease
-from haemony.model.element import RECORD_TABLES, ValueType
+from haemony.model.element import RECORD_TABLES
 from haemony.privacy.protect import SET_ASIDE, Protected
 
 COMPARISON = pl.Schema(
@@ -63,9 +63,9 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
     stated, rejected = genomics.drop_rejected(stated)
     stated, unanchored = _anchored_status(stated)
     stated, headless = _complete_records(stated, disease)
-    direct = frozenset(stated["element"].unique())
-    derived = _derive(protected, disease, stated, skip=direct)
-    facts = pl.concat([stated, derived])
+    derived = _derive(protected, disease, stated)
+    is_stated = pl.col("element").is_in(stated["element"].unique().implode())
+    facts = pl.concat([stated, derived.filter(~is_stated)])
     aside = pl.concat([protected.set_aside, given.set_aside, rejected, unanchored, headless])
     contribution = protected.contribution
     context = Context(disease, protected.anchors, contribution.origin, contribution.source, number)
@@ -77,15 +77,14 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
         facts,
         tables,
         account(given.cells, (stated, given.confirmed), aside),
-        _compare(protected, disease, stated, direct),
+        _compare(stated, derived.filter(is_stated)),
     )
 
 
-def _derive(
-    protected: Protected, disease: Disease, stated: pl.DataFrame, skip: frozenset[str]
-) -> pl.DataFrame:
-    from_calls = genomics.findings(protected, stated, disease.catalogue, skip)
-    from_karyotypes = cytogenetics.findings(stated, disease.catalogue, skip)
+def _derive(protected: Protected, disease: Disease, stated: pl.DataFrame) -> pl.DataFrame:
+    """Every finding that calls and karyotypes give, also those that the source states itself."""
+    from_calls = genomics.findings(protected, stated, disease.catalogue)
+    from_karyotypes = cytogenetics.findings(stated, disease.catalogue)
     return pl.concat([from_calls, from_karyotypes])
 
 
@@ -115,13 +114,8 @@ def _complete_records(stated: pl.DataFrame, disease: Disease) -> tuple[pl.DataFr
     return stated, pl.concat(aside)
 
 
-def _compare(
-    protected: Protected, disease: Disease, stated: pl.DataFrame, direct: frozenset[str]
-) -> pl.DataFrame:
-    """Derive also what the contribution states directly, and count where the two disagree."""
-    findings = {e.name for e in disease.catalogue.values() if e.type is ValueType.FINDING}
-    others = frozenset(disease.catalogue) - (direct & findings)
-    derived = _derive(protected, disease, stated, skip=others)
+def _compare(stated: pl.DataFrame, derived: pl.DataFrame) -> pl.DataFrame:
+    """Count where a finding the source states disagrees with the one we derive."""
     columns = ["person_id", "element", "code", "file", "column"]
     both = stated.select(columns).join(derived.select(columns), on=["person_id", "element"])
     mine, theirs = pl.col("code") == "positive", pl.col("code_right") == "positive"

@@ -13,7 +13,16 @@ import polars as pl
 from haemony.intake.dictionary import ColumnType, Entry
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_DATE = r"^\d{4}-\d{2}-\d{2}$"
+
+DATE_FORMS = {
+    "": "%Y-%m-%d",
+    "YYYY-MM-DD": "%Y-%m-%d",
+    "YYYYMMDD": "%Y%m%d",
+    "DD.MM.YYYY": "%d.%m.%Y",
+    "DD/MM/YYYY": "%d/%m/%Y",
+    "MM/DD/YYYY": "%m/%d/%Y",
+}
+"""How dates may be written; the dictionary names the form in ``unit``, ISO 8601 unless named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ def parse(raw: pl.Series, entry: Entry, decimal: str = ".") -> Cells:
     text = raw.str.strip_chars()
     missing = text.is_null() | (text == "")
     if entry.missing:
-        missing = missing | text.is_in(list(entry.missing)).fill_null(value=False)
+        missing = missing | _says_missing(text, entry, decimal)
     known = pl.select(pl.when(~missing).then(text)).to_series()
     values = _values(known, entry, decimal)
     allowed = values.is_not_null()
@@ -57,18 +66,30 @@ def parse(raw: pl.Series, entry: Entry, decimal: str = ".") -> Cells:
     return Cells(values, ~missing & ~allowed, missing)
 
 
+def _says_missing(text: pl.Series, entry: Entry, decimal: str) -> pl.Series:
+    """Whether a cell holds a missing code; among numbers ``-9`` and ``-9.0`` are the same code."""
+    said = text.is_in(list(entry.missing))
+    if entry.type in {ColumnType.NUMBER, ColumnType.INTEGER}:
+        codes = _numbers(pl.Series(entry.missing), decimal).drop_nulls()
+        said = said | _numbers(text, decimal).is_in(codes.implode()).fill_null(value=False)
+    return said.fill_null(value=False)
+
+
+def _numbers(text: pl.Series, decimal: str) -> pl.Series:
+    plain = text.str.replace(",", ".", literal=True) if decimal == "," else text
+    shaped = pl.select(pl.when(plain.str.contains(_NUMBER)).then(plain)).to_series()
+    return shaped.cast(pl.Float64, strict=False)
+
+
 def _values(known: pl.Series, entry: Entry, decimal: str) -> pl.Series:
     if entry.type in {ColumnType.NUMBER, ColumnType.INTEGER}:
-        text = known.str.replace(",", ".", literal=True) if decimal == "," else known
-        shaped = pl.select(pl.when(text.str.contains(_NUMBER)).then(text)).to_series()
-        numbers = shaped.cast(pl.Float64, strict=False)
+        numbers = _numbers(known, decimal)
         finite = numbers.is_finite()
         if entry.type is ColumnType.INTEGER:
             finite = finite & (numbers == numbers.floor())
         return pl.select(pl.when(finite).then(numbers)).to_series()
     if entry.type is ColumnType.DATE:
-        shaped = pl.select(pl.when(known.str.contains(_DATE)).then(known)).to_series()
-        return shaped.str.to_date("%Y-%m-%d", strict=False)
+        return known.str.to_date(DATE_FORMS.get(entry.unit, "%Y-%m-%d"), strict=False, exact=True)
     return known
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from haemony.intake.cells import parse, value_class
+from haemony.intake.cells import DATE_FORMS, parse, value_class
 from haemony.intake.contribution import Contribution
 from haemony.intake.dictionary import ColumnType, Entry, Role, Status
 from haemony.intake.readers import RawTable
@@ -117,6 +117,8 @@ def check(contribution: Contribution, catalogue: Catalogue) -> CheckReport:
         found.extend(_declared(contribution, name, table))
         found.extend(_cell_problems(contribution, name, table))
     found.extend(_entry_problems(contribution, catalogue))
+    found.extend(_origin_problems(contribution))
+    found.extend(_attachment_problems(contribution))
     found.extend(_patients(contribution, tables))
     cells = sum(table.frame.height * table.frame.width for table in tables.values())
     return CheckReport(contribution, tables, _frame(found), cells)
@@ -235,8 +237,19 @@ def _entry_problems(contribution: Contribution, catalogue: Catalogue) -> Iterato
             rule = "every table of the dictionary is listed in contribution.yaml"
             yield _whole(Severity.ERROR, entry.table, entry.column, rule, "add it under `tables:`")
             continue
+        if entry.at and not _is_time(contribution, entry):
+            rule = f"the column of its day, {entry.at!r}, is a date or a number of days"
+            fix = "correct `at`, or give that column the type date or integer in the dictionary"
+            yield _whole(Severity.ERROR, file, entry.column, rule, fix)
         for severity, rule, fix in _entry_rules(entry, catalogue):
             yield _whole(severity, file, entry.column, rule, fix)
+
+
+def _is_time(contribution: Contribution, entry: Entry) -> bool:
+    """Whether the column an entry's day stands in can hold days or dates."""
+    times = {ColumnType.DATE, ColumnType.INTEGER, ColumnType.NUMBER}
+    declared = contribution.dictionary.of(entry.table)
+    return any(other.column == entry.at and other.type in times for other in declared)
 
 
 def _entry_rules(entry: Entry, catalogue: Catalogue) -> Iterator[tuple[Severity, str, str]]:
@@ -255,6 +268,9 @@ def _entry_rules(entry: Entry, catalogue: Catalogue) -> Iterator[tuple[Severity,
     if entry.status is Status.UNMAPPED and not entry.note:
         fix = "write the reason into `note`"
         yield Severity.ERROR, "an unmapped column says why", fix
+    if entry.type is ColumnType.DATE and entry.unit not in DATE_FORMS:
+        fix = f"write one of: {', '.join(filter(None, DATE_FORMS))}"
+        yield Severity.ERROR, "the form of a date is one that haemony reads", fix
     if entry.status is not Status.CONFIRMED or entry.role in {Role.PATIENT, Role.DIRECT}:
         return
     if not entry.element:
@@ -292,6 +308,36 @@ def _mapping_rules(entry: Entry, element: Element) -> Iterator[tuple[Severity, s
 def _units(entry: Entry, element: Element) -> set[str]:
     """The units a column may be in; a date needs none."""
     return set(element.units) | ({""} if entry.type is ColumnType.DATE else set())
+
+
+def _origin_problems(contribution: Contribution) -> Iterator[Problem]:
+    """Where day 0 is a date, the patient table has it, and dates can be counted from it."""
+    file = contribution.tables[contribution.patients][0].name
+    column = contribution.origin_column
+    if column:
+        entries = [
+            e for e in contribution.dictionary.of(contribution.patients) if e.column == column
+        ]
+        if not any(entry.type is ColumnType.DATE for entry in entries):
+            fix = f"give {column!r} the type date in the dictionary, or correct timeline.column"
+            rule = "the column of day 0 is a date of the patient table"
+            yield _whole(Severity.ERROR, file, column, rule, fix)
+        return
+    for entry in contribution.dictionary.mapped():
+        if entry.type is ColumnType.DATE:
+            fix = "name the date of day 0 under timeline.column in contribution.yaml"
+            yield _whole(Severity.ERROR, file, entry.column, "dates are counted from day 0", fix)
+
+
+def _attachment_problems(contribution: Contribution) -> Iterator[Problem]:
+    for attachment in contribution.attachments:
+        name = attachment.path.name
+        if not attachment.path.is_file() or not attachment.path.stat().st_size:
+            rule = "every attachment is there and not empty"
+            yield _whole(Severity.ERROR, name, "", rule, "add the file, or take it out of the list")
+        else:
+            fix = f"{attachment.kind} has no table in the lake yet; its hash is kept"
+            yield _whole(Severity.NOTE, name, "", "attachments are received, not harmonised", fix)
 
 
 def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterator[pl.DataFrame]:

@@ -71,6 +71,21 @@ class Assay:
     genes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes along and is not harmonised: an expression matrix, copy-number segments.
+
+    Attributes:
+        path: Where it lies.
+        kind: What it is.
+        about: One sentence on how it was made.
+    """
+
+    path: Path
+    kind: str
+    about: str
+
+
 @dataclass(frozen=True)
 class Contribution:
     """One partner's data and what they mean.
@@ -90,6 +105,7 @@ class Contribution:
         patients: The table with one row per patient.
         tables: File and layout of every table.
         assays: What was tested in whom.
+        attachments: Files that come along; hashed with the rest, not harmonised.
         dictionary: What every column means.
         folder: Where the description and the dictionary lie.
         data: Where the data files lie.
@@ -109,6 +125,7 @@ class Contribution:
     patients: str
     tables: Mapping[str, tuple[Path, Layout | None]]
     assays: tuple[Assay, ...]
+    attachments: tuple[Attachment, ...]
     dictionary: Dictionary
     folder: Path
     data: Path
@@ -125,18 +142,21 @@ class Contribution:
             ContributionFault: When the description is absent or cannot be understood.
             DictionaryFault: When the dictionary cannot be understood.
         """
-        description = _description(folder)
+        description = read_description(folder)
+        if description.get("source") == SourceKind.OMOP:
+            raise ContributionFault(folder, "its tables are in OMOP; `haemony contribution grade`")
         try:
             return _contribution(description, folder, data or folder)
         except (KeyError, ValueError, TypeError, AttributeError) as fault:
-            reason = f"cannot be understood: {_cause(fault)}"
+            reason = f"cannot be understood: {say_cause(fault)}"
             raise ContributionFault(folder, reason) from fault
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
         """Every file that makes up the contribution, description and dictionary first."""
         tables = dict.fromkeys(path for path, _ in self.tables.values())
-        return (self.folder / DESCRIPTION, _dictionary_file(self.folder), *tables)
+        attached = (attachment.path for attachment in self.attachments)
+        return (self.folder / DESCRIPTION, _dictionary_file(self.folder), *tables, *attached)
 
     @cached_property
     def digest(self) -> str:
@@ -154,7 +174,8 @@ class Contribution:
         return read(path, layout)
 
 
-def _description(folder: Path) -> Mapping[str, Any]:
+def read_description(folder: Path) -> Mapping[str, Any]:
+    """The fields of ``contribution.yaml``, as they stand."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise ContributionFault(
@@ -171,7 +192,8 @@ def _description(folder: Path) -> Mapping[str, Any]:
     return description
 
 
-def _cause(fault: Exception) -> str:
+def say_cause(fault: Exception) -> str:
+    """What about a field cannot be understood, in words."""
     if isinstance(fault, KeyError):
         return f"the field {fault.args[0]!r} is absent"
     return str(fault)
@@ -219,6 +241,10 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
                 tuple(map(str, assay["genes"])),
             )
             for assay in given.get("assays", ())
+        ),
+        attachments=tuple(
+            Attachment(data / item["file"], str(item["kind"]), str(item.get("about", "")))
+            for item in given.get("attachments", ())
         ),
         dictionary=read_dictionary(_dictionary_file(folder)),
         folder=folder,

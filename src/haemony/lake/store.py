@@ -142,7 +142,7 @@ def _values(series: pl.Series) -> Iterator[bytes]:
     if series.dtype == pl.String:
         text = series.fill_null("")
         yield text.str.len_bytes().to_numpy().astype("<u8").tobytes()
-        yield "".join(text.to_list()).encode()
+        yield (text.str.join("").item() or "").encode()
         return
     if series.dtype == pl.Float64:
         yield series.fill_null(0.0).to_numpy().astype("<f8").tobytes()

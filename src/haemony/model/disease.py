@@ -79,6 +79,7 @@ class Disease:
         catalogue: Its elements, the shared ones included.
         rules: What must hold for its patients.
         endpoints: Its time-to-event endpoints, by name.
+        studies: Protocols that ship with the disease, by name.
         core_share: Share of patients that must have each core element at quality level 2.
     """
 
@@ -88,6 +89,7 @@ class Disease:
     catalogue: Catalogue
     rules: tuple[Rule, ...]
     endpoints: Mapping[str, Endpoint]
+    studies: Mapping[str, Traversable]
     core_share: float = 0.8
 
 
@@ -111,8 +113,15 @@ def load_disease(code: str, name: str, condition_concept_id: int, *folders: Trav
         if (folder / "endpoints.csv").is_file()
         for _, row in rows(folder / "endpoints.csv")
     }
+    studies = {
+        protocol.name.removesuffix(".toml"): protocol
+        for folder in folders
+        if (folder / "studies").is_dir()
+        for protocol in (folder / "studies").iterdir()
+        if protocol.name.endswith(".toml")
+    }
     catalogue = load_catalogue(*folders)
-    return Disease(code, name, condition_concept_id, catalogue, rules, endpoints)
+    return Disease(code, name, condition_concept_id, catalogue, rules, endpoints, studies)
 
 
 def disease(code: str) -> Disease:

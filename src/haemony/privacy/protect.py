@@ -18,6 +18,7 @@ from haemony.intake.contribution import Contribution
 from haemony.intake.dictionary import Entry, Role
 from haemony.model.errors import HaemonyError, RefusedByPolicy
 from haemony.privacy.pseudonyms import Partner, Trustee, person_id
+from haemony.privacy.timeline import as_days, count_days, origins
 
 PERSON = "person_id"
 ROW = "source_row"
@@ -69,13 +70,15 @@ class ProtectedTable:
     Attributes:
         name: Its name in the contribution.
         file: The file it came from.
-        frame: ``person_id``, ``source_row``, and the mapped columns as exact text.
+        frame: ``person_id``, ``source_row``, and the mapped columns as exact text; dates as days.
+        entries: What these columns mean and feed.
         decimal: Decimal mark of its numbers.
     """
 
     name: str
     file: str
     frame: pl.DataFrame
+    entries: tuple[Entry, ...]
     decimal: str
 
 
@@ -126,6 +129,7 @@ def protect(
     everyone = _persons(checked, partner, trustee)
     persons = {patient: person for patient, person in everyone.items() if person not in withdrawn}
     left = everyone.keys() - persons.keys()
+    day_zero = origins(checked)
     tables: dict[str, ProtectedTable] = {}
     aside: list[pl.DataFrame] = []
     for name, raw in checked.tables.items():
@@ -141,9 +145,10 @@ def protect(
             _aside(raw.path.name, column, stray, "the patient has no row in the patient table")
         )
         aside.append(_aside(raw.path.name, column, lost, "the patient has withdrawn"))
-        columns = {entry.column for entry in contribution.dictionary.mapped(name)}
-        columns |= {entry.at for entry in contribution.dictionary.mapped(name) if entry.at}
-        frame = numbered.filter(kept).select(
+        entries = contribution.dictionary.mapped(name)
+        columns = {entry.column for entry in entries} | {entry.at for entry in entries if entry.at}
+        dated = numbered.with_columns(count_days(checked, name, patients, day_zero))
+        frame = dated.filter(kept).select(
             patients.filter(kept).replace_strict(persons, return_dtype=pl.Int64).alias(PERSON),
             ROW,
             *sorted(columns & set(raw.frame.columns)),
@@ -152,6 +157,7 @@ def protect(
             name,
             raw.path.name,
             _hide_sites(frame, contribution, name, partner),
+            as_days(entries),
             raw.layout.decimal or ".",
         )
     return Protected(

@@ -8,6 +8,9 @@ import polars as pl
 
 from haemony.model.element import Element, ValueType
 
+BASELINE = (-30, 14)
+"""Days around day 0 within which a repeated measurement counts as the baseline."""
+
 
 def column_type(element: Element) -> pl.DataType:
     """The Polars type of an element's column; codes keep the catalogue's order."""
@@ -21,7 +24,9 @@ def column_type(element: Element) -> pl.DataType:
 
 
 def wide(facts: pl.DataFrame, elements: Iterable[Element], persons: pl.Series) -> pl.DataFrame:
-    """Pivot facts, first value per person.
+    """Pivot facts: per person the value nearest to day 0, within the window of a baseline.
+
+    Dated events (type day) and values without a day of their own count whenever they happened.
 
     Args:
         facts: ``person_id``, ``element``, ``day``, ``number``, ``code``.
@@ -32,7 +37,9 @@ def wide(facts: pl.DataFrame, elements: Iterable[Element], persons: pl.Series) -
         ``person_id`` and one typed column per element; null where nothing is known.
     """
     frame = pl.DataFrame({"person_id": persons})
-    first = facts.sort("day", "number", "code", nulls_last=True).unique(
+    near = facts.filter(pl.col("day").is_null() | pl.col("day").is_between(*BASELINE))
+    order = [pl.col("day").abs(), "day", "number", "code"]
+    first = near.sort(order, nulls_last=True).unique(
         ["person_id", "element"], keep="first", maintain_order=True
     )
     parts = {key[0]: part for key, part in first.partition_by("element", as_dict=True).items()}

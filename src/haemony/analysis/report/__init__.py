@@ -1,1 +1,30 @@
-def files(e): return {}
+"""The report of a study: a page for people, results for programs, figures for papers.
+
+Everything is derived from the evidence alone, without clock, network or script; the same evidence
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from haemony.analysis.evidence import Evidence
+from haemony.analysis.report import results
+from haemony.analysis.report.page import render
+from haemony.analysis.report.pictures import draw
+
+__all__ = ["files"]
+
+
+def files(evidence: Evidence) -> dict[str, str]:
+    """The files of a report and their text, by path inside the folder.
+
+    The keys are ``report.html``, ``results.json``, ``study.toml`` (the protocol as it was run) and
+    one ``figures/*.svg`` per figure.
+    """
+    document = results.document(evidence)
+    pictures = draw(evidence, document)
+    return {
+        "report.html": render(evidence, document, pictures),
+        "results.json": results.encode(document),
+        "study.toml": evidence.protocol.text,
+        **{f"figures/{figure.name}": figure.file for figure in pictures.all},
+    }

@@ -44,6 +44,12 @@ TYPES = {
 }
 
 LABELS = {
+    NO_CONCEPT: "no matching concept",
+    9444: "billion per litre",
+    8713: "gram per decilitre",
+    8645: "unit per litre",
+    8512: "day",
+    9448: "year",
     9191: "positive",
     9189: "negative",
     8554: "percent",

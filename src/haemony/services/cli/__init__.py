@@ -6,10 +6,10 @@ import sys
 import traceback
 
 import typer
-from click.exceptions import ClickException
+from typer.exceptions import TyperException
 
 from haemony.model.errors import Exit, HaemonyError
-from haemony.services.cli import catalogue, contributions, releases, workspaces
+from haemony.services.cli import catalogue, contributions, demo, releases, studies, workspaces
 from haemony.services.cli.output import Output
 
 app = typer.Typer(
@@ -22,9 +22,11 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 findings that block · 2 wrong use · 3 refused by policy · "
     "4 environment. Every command takes --json and --help.",
 )
+demo.add_to(app)
 workspaces.add_to(app)
 contributions.add_to(app)
 releases.add_to(app)
+studies.add_to(app)
 catalogue.add_to(app)
 
 
@@ -37,12 +39,13 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     output = Output(json="--json" in given)
     try:
-        outcome = app(given, standalone_mode=False)
+        outcome = app(given, standalone_mode=False, prog_name="haemony")
     except HaemonyError as fault:
         output.fail(str(fault), fault.exit_code)
         sys.exit(fault.exit_code)
-    except ClickException as fault:
-        output.fail(f"{fault.format_message()} `--help` shows how.", Exit.USAGE)
+    except TyperException as fault:
+        if message := fault.format_message().strip():
+            output.fail(f"{message} `--help` shows how.", Exit.USAGE)
         sys.exit(Exit.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         output.fail("stopped; nothing was published", Exit.ENVIRONMENT)

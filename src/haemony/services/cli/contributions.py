@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,14 @@ from haemony.admission import admit as admit_contributions
 from haemony.admission import withdraw as withdraw_contribution
 from haemony.intake import CheckReport, Contribution
 from haemony.intake import check as check_contribution
+from haemony.intake.dictionary import Role
+from haemony.intake.draft import Draft, DraftedColumn, write_draft
+from haemony.intake.draft import draft as draft_contribution
 from haemony.intake.known import known
+from haemony.intake.readers import Layout, RawTable, read, tables
 from haemony.model.disease import disease
 from haemony.model.errors import Exit
+from haemony.services.cli import grading
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
 from haemony.services.report import check_page
 from haemony.workspace import Workspace
@@ -26,13 +32,99 @@ DataOption = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     group = typer.Typer(no_args_is_help=True, help="Draft, check and show contributions.")
+    group.command(epilog="Example: haemony contribution draft export.csv mutations.tsv -o trial")(
+        draft
+    )
     group.command(epilog="Example: haemony contribution check incoming/hospital --html check.html")(
         check
     )
     group.command(epilog="Example: haemony contribution card incoming/hospital")(card)
+    grading.add_to(group)
     app.add_typer(group, name="contribution")
     app.command(epilog="Example: haemony admit incoming/trial incoming/hospital -w commons")(admit)
     app.command(epilog="Example: haemony withdraw hospital --patient 4711 -w commons")(withdraw)
+
+
+def draft(
+    files: Annotated[list[Path], typer.Argument(help="Data files of any format haemony reads.")],
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder to write the draft to.")],
+    code: Annotated[str, typer.Option("--disease", help="Code of the disease.")] = "aml",
+    json: JsonFlag = False,
+) -> None:
+    """Write a first description and dictionary of some files; a person confirms every line."""
+    output = Output(json)
+    catalogue = disease(code).catalogue
+    with output.progress("drafting") as watch:
+        raw: list[RawTable] = []
+        for file in files:
+            watch(f"reading {file.name}")
+            raw += _tables_of(file)
+        watch("looking for elements")
+        drafted = draft_contribution(raw, catalogue)
+        written = write_draft(drafted, folder, code)
+    _show_draft(drafted, written, folder, output)
+
+
+def _tables_of(file: Path) -> list[RawTable]:
+    """Every table of a file: each sheet of a workbook, each data frame of an R file."""
+    names = tables(file)
+    return [read(file, Layout(table=name)) for name in names] if len(names) > 1 else [read(file)]
+
+
+def _show_draft(drafted: Draft, written: Sequence[Path], folder: Path, output: Output) -> None:
+    for table in drafted.tables:
+        rows = [_drafted_row(column) for column in table.columns]
+        title = f"{table.name} ({table.raw.path.name})"
+        output.table(title, ("column", "type", "element", "score", "evidence"), rows)
+    lines = drafted.columns
+    suggested = sum(bool(column.entry.element) for column in lines)
+    output.say(f"{len(lines):,} columns, for {suggested:,} of them an element is suggested.")
+    output.say(
+        f"Next: complete [bold]{folder}/contribution.yaml[/], confirm the lines of "
+        f"dictionary.csv, then [bold]haemony contribution check {folder}[/]"
+    )
+    output.value(
+        {
+            "folder": str(folder),
+            "files": [path.relative_to(folder).as_posix() for path in written],
+            "patients": drafted.patients,
+            "columns": [_as_json(column) for column in lines],
+        }
+    )
+
+
+def _drafted_row(column: DraftedColumn) -> tuple[object, ...]:
+    entry, best = column.entry, next(iter(column.suggestions), None)
+    if not entry.element or best is None:
+        role = entry.role.value if entry.role is not Role.OTHER else ""
+        return entry.column, entry.type.value, f"({role})" if role else "", "", entry.note
+    return entry.column, entry.type.value, entry.element, f"{best.score:.2f}", best.evidence[0]
+
+
+def _as_json(column: DraftedColumn) -> dict[str, object]:
+    entry = column.entry
+    return {
+        "table": entry.table,
+        "column": entry.column,
+        "type": entry.type.value,
+        "unit": entry.unit,
+        "values": dict(entry.values),
+        "missing": entry.missing,
+        "role": entry.role.value,
+        "element": entry.element,
+        "status": entry.status.value,
+        "note": entry.note,
+        "suggestions": [
+            {
+                "element": found.element,
+                "score": found.score,
+                "unit": found.unit,
+                "value_map": dict(found.value_map),
+                "evidence": found.evidence,
+            }
+            for found in column.suggestions
+        ],
+    }
 
 
 def check(

@@ -25,7 +25,7 @@ def check_page(report: CheckReport) -> str:
         key[0]: part.to_dicts()
         for key, part in problems.partition_by("file", as_dict=True, maintain_order=True).items()
     }
-    return _render(
+    return render(
         "check.html.j2",
         contribution=report.contribution,
         report=report,
@@ -36,9 +36,10 @@ def check_page(report: CheckReport) -> str:
 
 def grade_page(release: Release) -> str:
     """The grade of every contribution of a release, with reasons a curator understands."""
-    return _render("grade.html.j2", manifest=release.manifest)
+    return render("grade.html.j2", manifest=release.manifest)
 
 
-def _render(name: str, **values: object) -> str:
+def render(name: str, **values: object) -> str:
+    """A page from a template of this package, with its style inside."""
     style = (files("haemony.services.report") / "templates" / "page.css").read_text("utf-8")
     return _PAGES.get_template(name).render(style=style, **values)

@@ -1,0 +1,130 @@
+"""What the draft knows beforehand, from tables a haematologist or a steward can edit.
+
+``synonyms.csv`` names elements, their values (``sex=male``) and plain *yes* and *no* in several
+languages; ``identifiers.csv`` the words that betray an identifier; ``unit_spellings.csv`` how units
+are written in headers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from haemony.intake.draft.lesions import Lesion, lesions
+from haemony.intake.draft.words import words
+from haemony.model.element import Catalogue, Element
+from haemony.model.tables import rows
+
+_TABLES = files("haemony.intake")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to write the name of an element, and where it is known from."""
+
+    element: str
+    text: str
+    origin: str
+
+
+@cache
+def synonyms() -> tuple[tuple[str, str, str], ...]:
+    """Every line of ``synonyms.csv``: what it names, the synonym, its language."""
+    table = rows(_TABLES / "synonyms.csv")
+    return tuple((row["element"], row["synonym"], row["language"]) for _, row in table)
+
+
+@cache
+def identifying_words() -> tuple[tuple[str, str], ...]:
+    """Kind of identifier and the word that betrays it."""
+    return tuple((row["kind"], row["word"]) for _, row in rows(_TABLES / "identifiers.csv"))
+
+
+@cache
+def _spellings() -> Mapping[str, str]:
+    table = [(row["spelling"], row["unit"]) for _, row in rows(_TABLES / "unit_spellings.csv")]
+    lower = {text.casefold(): unit for text, unit in table if not text.startswith("G/")}
+    return lower | dict(table)
+
+
+def unit_of(text: str) -> str:
+    """The UCUM unit that a text names, or nothing.
+
+    A capital G per litre is giga, a small one gram.
+
+    Example:
+        >>> unit_of("G/l"), unit_of("g/l"), unit_of("Monate"), unit_of("blasts")
+        ('10*9/L', 'g/L', 'mo', '')
+    """
+    bare = text.strip().strip("()[]").replace(" ", "").replace("μ", "µ")
+    return _spellings().get(bare) or _spellings().get(bare.casefold(), "")
+
+
+def forms(catalogue: Catalogue) -> tuple[Form, ...]:
+    """Every spelling of every element: name, label, synonyms, former gene symbols."""
+    found = [Form(e.name, e.name, "name") for e in catalogue.values()]
+    found += [Form(e.name, e.label, "label") for e in catalogue.values()]
+    found += [
+        Form(name, text, f"synonym ({language})")
+        for name, text, language in synonyms()
+        if name in catalogue
+    ]
+    for former, symbol in catalogue.symbols.items():
+        if former != symbol:
+            found += [
+                Form(name, name.replace(symbol, former, 1), "former gene symbol")
+                for name in catalogue
+                if name == symbol or name.startswith(f"{symbol}_")
+            ]
+    return tuple(found)
+
+
+class Index:
+    """Finds the spellings that a header could be alike to, without comparing it with all."""
+
+    def __init__(self, every: Iterable[Form]) -> None:
+        self._by_part: dict[str, list[Form]] = {}
+        for form in every:
+            for part in _parts(form.text):
+                self._by_part.setdefault(part, []).append(form)
+
+    def near(self, text: str) -> tuple[Form, ...]:
+        """The spellings that share a word with a text, or several of its letter triples."""
+        shared: Counter[Form] = Counter()
+        for part in _parts(text):
+            shared.update(dict.fromkeys(self._by_part.get(part, ()), 1 if "3:" in part else 3))
+        return tuple(form for form, count in shared.items() if count > 2)
+
+
+def _parts(text: str) -> set[str]:
+    """The words of a text, the whole of it, and its letter triples (marked as such)."""
+    mine = words(text)
+    whole = "".join(mine)
+    return {*mine, whole} | {f"3:{whole[i : i + 3]}" for i in range(len(whole) - 2)}
+
+
+def named_lesions(element: Element) -> tuple[frozenset[Lesion], ...]:
+    """The abnormalities of a cytogenetic element, as its label and as its rule name them."""
+    if element.method != "karyotype":
+        return ()
+    return lesions(element.label), lesions(element.from_karyotype.split("&")[0])
+
+
+@cache
+def value_words(element: str) -> Mapping[str, tuple[str, ...]]:
+    """The words for each code of an element, from lines such as ``sex=male``."""
+    found: dict[str, list[str]] = {}
+    for name, text, _ in synonyms():
+        of, sign, code = name.partition("=")
+        if sign and of == element:
+            found.setdefault(code, []).append(text)
+    return {code: tuple(texts) for code, texts in found.items()}
+
+
+@cache
+def yes_or_no() -> Mapping[str, str]:
+    """``yes`` or ``no`` for every plain word that means one of them."""
+    return {text.casefold(): name for name, text, _ in synonyms() if name in {"yes", "no"}}

@@ -1,0 +1,72 @@
+"""Dates become days: counted from day 0 before anything leaves the partner's identities behind.
+
+Calendar dates re-identify. What goes on holds whole days since the event the source declares as its
+origin, and the date of that event is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import polars as pl
+
+from haemony.intake.cells import parse
+from haemony.intake.check import CheckReport
+from haemony.intake.dictionary import ColumnType, Entry
+
+UNCOUNTABLE = "?"
+"""Stands in the cell of a date that cannot be counted from day 0: it is wrong, not missing."""
+
+
+def origins(checked: CheckReport) -> dict[str, object]:
+    """The date of day 0 of every patient; empty where the source counts days itself."""
+    contribution = checked.contribution
+    column = contribution.origin_column
+    if not column:
+        return {}
+    patients = contribution.dictionary.patient_column(contribution.patients) or ""
+    frame = checked.tables[contribution.patients].frame
+    dates = parse(frame[column], _declared(checked, contribution.patients, column)).values
+    return dict(zip(frame[patients].str.strip_chars(), dates, strict=True))
+
+
+def count_days(
+    checked: CheckReport, table: str, patients: pl.Series, day_zero: dict[str, object]
+) -> list[pl.Series]:
+    """The date columns of a table as whole days since day 0, in text.
+
+    Args:
+        checked: The contribution as it was read.
+        table: Name of the table.
+        patients: Patient of each row.
+        day_zero: Date of day 0 by patient.
+    """
+    frame = checked.tables[table].frame
+    origin = patients.replace_strict(day_zero, default=None, return_dtype=pl.Date)
+    counted = []
+    for column in _date_columns(checked, table):
+        cells = parse(frame[column], _declared(checked, table, column))
+        days = (cells.values - origin).dt.total_days().cast(pl.String).fill_null(UNCOUNTABLE)
+        counted.append(pl.select(pl.when(~cells.missing).then(days).alias(column)).to_series())
+    return counted
+
+
+def as_days(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What the dictionary says of the columns once their dates are days."""
+    return tuple(
+        replace(entry, type=ColumnType.INTEGER, unit="d", missing=())
+        if entry.type is ColumnType.DATE
+        else entry
+        for entry in entries
+    )
+
+
+def _date_columns(checked: CheckReport, table: str) -> tuple[str, ...]:
+    entries = checked.contribution.dictionary.of(table)
+    return tuple(dict.fromkeys(e.column for e in entries if e.type is ColumnType.DATE))
+
+
+def _declared(checked: CheckReport, table: str, column: str) -> Entry:
+    entries = checked.contribution.dictionary.of(table)
+    return next(entry for entry in entries if entry.column == column)
