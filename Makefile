@@ -22,8 +22,9 @@ check: .setup-dev ## Lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-nightly: .setup-dev ## The long tests: 200 kills, large generative runs
+nightly: .setup-dev ## The long tests: 200 kills, and new examples for every generative test
 	$(BIN)/pytest -m nightly
+	HYPOTHESIS_PROFILE=searching $(BIN)/pytest tests/generative
 
 bench: .setup-dev ## Measure admission and study from 15,300 to 1,530,000 in-silico patients
 	$(BIN)/python benchmarks/admission.py --large

@@ -7,11 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import haemony as hm
 from haemony.intake.known import known
 
 PROJECT = Path(__file__).parent.parent
+
+# `make test` draws the same examples each time; `make nightly` looks for new ones.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("searching", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(scope="session")

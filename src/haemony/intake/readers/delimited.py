@@ -97,13 +97,14 @@ def _without_separator_line(content: str, layout: Layout) -> tuple[str, Layout]:
 def _plain(content: str, dialect: Dialect, layout: Layout) -> _Grid | None:
     """The fast way, where header and records are plain."""
     first, line_feed, body = content.partition("\n")
-    if layout.header_row not in {None, 1} or not line_feed or not first.rstrip("\r"):
+    line = first.removesuffix("\r")
+    if layout.header_row not in {None, 1} or not line_feed or not line or "\r" in line:
         return None
-    header = plain_frame(first.rstrip("\r"), dialect)
+    header = plain_frame(line, dialect)
     frame = plain_frame(body, dialect) if header is not None else None
     if header is None or frame is None or frame.width - header.width not in {0, 1}:
         return None
-    return _Grid(_header(first, dialect), _emptied(frame), header_row=1)
+    return _Grid(_header(line, dialect), _emptied(frame), header_row=1)
 
 
 def _header(line: str, dialect: Dialect) -> list[str]:
@@ -154,7 +155,10 @@ def _rows(content: str, dialect: Dialect, path: Path) -> tuple[list[list[str]], 
 
 def _header_position(rows: list[list[str]], header_row: int | None, path: Path) -> int:
     if header_row is None:
-        return next(position for position, row in enumerate(rows) if row)
+        first = next((position for position, row in enumerate(rows) if row), None)
+        if first is None:
+            raise EmptyFile(path)
+        return first
     if header_row > len(rows) or not rows[header_row - 1]:
         raise MissingHeader(path, header_row)
     return header_row - 1
