@@ -68,9 +68,12 @@ class VariantRule:
         return cls(calls=calls, **given)
 
     def carriers(self, calls: pl.DataFrame) -> pl.DataFrame:
-        """Persons with enough matching calls: ``person_id`` and the first call's ``row``."""
-        match = pl.col("variant_gene") == self.gene
-        match &= pl.col("variant_significance").ne_missing(HARMLESS)
+        """Persons with enough matching calls: ``person_id`` and the first call's ``row``.
+
+        Args:
+            calls: The calls of this rule's gene.
+        """
+        match = pl.col("variant_significance").ne_missing(HARMLESS)
         if self.protein:
             match &= pl.col("variant_protein").str.contains(rf"^p\.\(?{self.protein}(\D|$)")
         if self.type:
@@ -130,6 +133,7 @@ def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -
     derived = [pl.DataFrame(schema=FACTS)]
     for assay in protected.contribution.assays:
         calls, file, column = _calls(protected, stated, catalogue, assay)
+        by_gene = calls.partition_by("variant_gene", as_dict=True)
         tested = protected.tables[assay.tested].frame.select(PERSON).unique().sort(PERSON)
         genes = {catalogue.symbols.get(gene, gene) for gene in assay.genes}
         for element in catalogue.values():
@@ -137,7 +141,8 @@ def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -
                 continue
             rule = VariantRule.parse(element.from_variants)
             if rule.gene in genes:
-                derived.append(_finding(element, rule.carriers(calls), tested, file, column))
+                carriers = rule.carriers(by_gene.get((rule.gene,), calls.clear()))
+                derived.append(_finding(element, carriers, tested, file, column))
     return pl.concat(derived)
 
 

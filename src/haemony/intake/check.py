@@ -363,10 +363,28 @@ def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterat
     twice = master.is_duplicated() & master.is_not_null()
     rule, fix = "one row per patient", "merge the rows, or list the table elsewhere"
     yield _rows(tables[contribution.patients], twice, column, Severity.ERROR, rule, fix)
+    master_file = tables[contribution.patients].path.name
     for name, patients in ids.items():
         if name != contribution.patients:
-            stray = ~patients.is_in(master.to_list()) & patients.is_not_null()
-            rule = f"the patient has a row in {tables[contribution.patients].path.name}"
-            fix = "add the patient there; until then the row is kept aside"
             column = dictionary.patient_column(name) or ""
-            yield _rows(tables[name], stray, column, Severity.WARNING, rule, fix)
+            yield _absent(tables[name], patients, master)
+            yield _strays(tables[name], column, patients, master, master_file)
+
+
+def _strays(
+    table: RawTable, column: str, patients: pl.Series, master: pl.Series, master_file: str
+) -> pl.DataFrame:
+    """Rows of patients whom the patient table does not know."""
+    stray = ~patients.is_in(master.to_list()) & patients.is_not_null()
+    rule = f"the patient has a row in {master_file}"
+    fix = "add the patient there; until then the row is kept aside"
+    return _rows(table, stray, column, Severity.WARNING, rule, fix)
+
+
+def _absent(table: RawTable, patients: pl.Series, master: pl.Series) -> pl.DataFrame:
+    """How many patients of the patient table have no row here."""
+    known = master.drop_nulls().unique()
+    absent = known.len() - int(known.is_in(patients.implode()).sum())
+    rule = f"{absent:,} of {known.len():,} patients have no row in this file"
+    note = _whole(Severity.NOTE, table.path.name, "", rule, "expected, or ask the source")
+    return _frame([note] if absent else [])

@@ -232,6 +232,7 @@ class Lake:
             return self.release()
         self._refuse_shared(manifest)
         watch("seal")
+        self.store.sync(part.sha256 for part in manifest.partitions)
         content = manifest.encode()
         target = self._releases / f"{manifest.number:06d}"
         draft = self._releases / f"{TEMPORARY}{os.getpid()}"

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ class Store:
         return self.folder / sha256[:2] / f"{sha256}.parquet"
 
     def put(self, frame: pl.DataFrame) -> Stored:
-        """Write a frame as Parquet, unless the very same bytes are there already."""
+        """Write a frame as Parquet under the hash of its bytes; :meth:`sync` makes it durable."""
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             temporary = self.folder / f"{TEMPORARY}{os.getpid()}.parquet"
@@ -106,8 +106,14 @@ class Store:
             target = self.path(sha256)
             target.parent.mkdir(exist_ok=True)
             temporary.replace(target)
-            sync_folder(target.parent)
         return Stored(sha256, content_hash(frame), frame.height, size)
+
+    def sync(self, hashes: Iterable[str]) -> None:
+        """Make files that were put durable under their names; call before naming them anywhere."""
+        with writing(self.folder):
+            for folder in {self.path(sha256).parent for sha256 in hashes}:
+                sync_folder(folder)
+            sync_folder(self.folder)
 
     def clear_temporary(self) -> None:
         """Remove what killed processes left behind; call only while holding the lake's lock."""
