@@ -131,7 +131,7 @@ def prepare(
     watch(f"harmonise {contribution.id}")
     harmonised = to_omop(protected, known, number)
     watch(f"grade {contribution.id}")
-    return grade(harmonised, number)
+    return grade(harmonised)
 
 
 def withdraw(contribution: str, workspace: Workspace, patient: str | None = None) -> Release:

@@ -36,6 +36,8 @@ class Harmonised:
         protected: What it came from.
         disease: Whose elements it was harmonised with.
         facts: Its facts, stated and derived.
+        confirmed: Cells that say the same as a stated fact.
+        context: Anchors, origin and number it is written with.
         tables: Its OMOP and omics tables, ``lineage`` and ``set_aside`` among them.
         account: What became of the cells of every mapped column.
         comparison: Agreement of stated with derived findings, columns as in :data:`COMPARISON`.
@@ -44,9 +46,15 @@ class Harmonised:
     protected: Protected
     disease: Disease
     facts: pl.DataFrame
+    confirmed: pl.DataFrame
+    context: Context
     tables: Mapping[str, pl.DataFrame]
     account: pl.DataFrame
     comparison: pl.DataFrame
+
+    def tables_of(self, facts: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """The tables that only some of its facts make."""
+        return write(facts, self.confirmed, cytogenetics.states(facts), self.context)
 
 
 def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
@@ -75,6 +83,8 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
         protected,
         disease,
         facts,
+        given.confirmed,
+        context,
         tables,
         account(given.cells, (stated, given.confirmed), aside),
         _compare(stated, derived.filter(is_stated)),

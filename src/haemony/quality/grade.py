@@ -6,16 +6,14 @@ level below it holds. Values that break a clinical rule are kept aside under the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 import polars as pl
 import polars.selectors as cs
 
-from haemony.harmonise import cytogenetics
 from haemony.harmonise.harmonised import Harmonised
-from haemony.harmonise.omop.write import Context, write
 from haemony.intake.check import Severity
 from haemony.model.disease import Rule
 from haemony.model.element import Element
@@ -40,6 +38,16 @@ class Verdict:
     level: Level
     holds: bool
     reasons: tuple[str, ...]
+
+
+def reached(verdicts: Iterable[Verdict]) -> Level:
+    """The highest level below which every level holds."""
+    highest = Level.UNGRADED
+    for verdict in verdicts:
+        if not verdict.holds:
+            break
+        highest = verdict.level
+    return highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +89,20 @@ class Graded:
     @property
     def level(self) -> Level:
         """The highest level below which every level holds."""
-        reached = Level.UNGRADED
-        for verdict in self.verdicts:
-            if not verdict.holds:
-                break
-            reached = verdict.level
-        return reached
+        return reached(self.verdicts)
 
 
-def grade(harmonised: Harmonised, number: int) -> Graded:
+def grade(harmonised: Harmonised) -> Graded:
     """Judge a harmonised contribution by the rules of its disease and of the CDM.
 
     Args:
         harmonised: The contribution in the language of the lake.
-        number: Number of the contribution in the lake.
     """
     disease = harmonised.disease
     persons = harmonised.protected.anchors["person_id"]
     frame = _rule_frame(harmonised, persons)
     judged, aside = _judge(disease.rules, frame, harmonised.facts)
-    tables = _without(harmonised, aside, number) if aside.height else harmonised.tables
+    tables = _without(harmonised, aside) if aside.height else harmonised.tables
     completeness = _completeness(harmonised, persons)
     cdm = check_cdm(tables)
     verdicts = (
@@ -141,24 +143,15 @@ def _judge(
     return tuple(judged), pl.concat(aside).unique(key, keep="first", maintain_order=True)
 
 
-def _without(
-    harmonised: Harmonised, aside: pl.DataFrame, number: int
-) -> Mapping[str, pl.DataFrame]:
-    """Write the tables again without the facts that broke a rule, and name them in set_aside."""
+def _without(harmonised: Harmonised, aside: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
+    """The tables without the facts that broke a rule; those are named in set_aside."""
     key = ["person_id", "element", "file", "row", "column"]
     kept = harmonised.facts.join(aside.select(key), on=key, how="anti", maintain_order="left")
-    protected = harmonised.protected
-    contribution = protected.contribution
-    context = Context(
-        harmonised.disease, protected.anchors, contribution.origin, contribution.source, number
-    )
-    tables = write(kept, kept.clear(), cytogenetics.states(kept), context)
-    more = aside.select(
-        pl.lit("grade").alias("stage"), "file", "row", "column", "element", "reason"
-    )
+    stage = pl.lit("grade").alias("stage")
+    more = aside.select(stage, "file", "row", "column", "element", "reason")
     both = pl.concat([harmonised.tables["set_aside"], more])
-    tables["set_aside"] = both.sort("file", "row", "column", "element", "stage")
-    return tables
+    ordered = both.sort("file", "row", "column", "element", "stage")
+    return {**harmonised.tables_of(kept), "set_aside": ordered}
 
 
 def _completeness(harmonised: Harmonised, persons: pl.Series) -> pl.DataFrame:

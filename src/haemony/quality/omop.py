@@ -26,7 +26,7 @@ from haemony.model.tables import rows
 from haemony.quality.cdm import Finding, check_cdm
 from haemony.quality.completeness import check_completeness
 from haemony.quality.concepts import domains
-from haemony.quality.grade import Level, Verdict
+from haemony.quality.grade import Level, Verdict, reached
 from haemony.quality.mapping import check_mapping
 from haemony.quality.plausibility import check_plausibility
 
@@ -93,12 +93,7 @@ class OmopGrade:
     @property
     def level(self) -> Level:
         """The highest level below which every level holds."""
-        reached = Level.UNGRADED
-        for verdict in self.verdicts:
-            if not verdict.holds:
-                break
-            reached = verdict.level
-        return reached
+        return reached(self.verdicts)
 
     def of(self, level: Level) -> tuple[Weighed, ...]:
         """The findings that belong to a level."""
