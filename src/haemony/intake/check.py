@@ -289,7 +289,8 @@ def _mapping_rules(entry: Entry, element: Element) -> Iterator[tuple[Severity, s
         numeric = numeric or entry.type is ColumnType.DATE
     if element.type.is_numeric and not numeric:
         yield Severity.ERROR, f"{element.name} takes numbers", "correct the column's type"
-    if element.unit and element.type.is_numeric and entry.unit not in _units(entry, element):
+    has_unit = element.unit and element.type.is_numeric and entry.type is not ColumnType.DATE
+    if has_unit and entry.unit not in element.units:
         fix = f"write one of: {', '.join(element.units)}"
         yield Severity.ERROR, f"the unit of {element.name} can be converted", fix
     if element.codes:
@@ -303,11 +304,6 @@ def _mapping_rules(entry: Entry, element: Element) -> Iterator[tuple[Severity, s
             yield Severity.ERROR, "every permitted value is mapped", fix
     if element.identifying is Identifying.PATIENT:
         yield Severity.ERROR, "patient numbers have a role, not an element", "empty `element`"
-
-
-def _units(entry: Entry, element: Element) -> set[str]:
-    """The units a column may be in; a date needs none."""
-    return set(element.units) | ({""} if entry.type is ColumnType.DATE else set())
 
 
 def _origin_problems(contribution: Contribution) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -23,6 +23,9 @@ from haemony.model.errors import UsageError
 
 DESCRIPTION = "contribution.yaml"
 DICTIONARIES = ("dictionary.csv", "dictionary.xlsx")
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class ContributionFault(UsageError):
@@ -199,6 +202,14 @@ def say_cause(fault: Exception) -> str:
     return str(fault)
 
 
+def one_of(kind: type[Choice], value: object, field: str) -> Choice:
+    """A value of a closed list; the error names the field and the list."""
+    try:
+        return kind(str(value))
+    except ValueError:
+        raise ValueError(f"{field} is {value!r} and takes one of: {', '.join(kind)}") from None
+
+
 def _dictionary_file(folder: Path) -> Path:
     for name in DICTIONARIES:
         if (folder / name).is_file():
@@ -224,11 +235,11 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
         partner=str(given["partner"]),
         contact=str(given["contact"]),
         disease=str(given["disease"]),
-        source=SourceKind(given["source"]),
+        source=one_of(SourceKind, given["source"], "source"),
         cut_off=str(given.get("data_cut_off", "not stated")),
         conditions=tuple(map(str, given["conditions_of_use"])),
         in_silico=bool(given.get("in_silico", False)),
-        origin=Origin(timeline["origin"]),
+        origin=one_of(Origin, timeline["origin"], "timeline.origin"),
         origin_column=str(timeline.get("column", "")),
         patients=patients,
         tables=tables,

@@ -259,5 +259,5 @@ def _notes(
     if not known.len():
         notes.append("empty in all rows")
     if kind is ColumnType.TEXT and share_of(known.str.contains(_OTHER_DATE)) >= _MOSTLY:
-        notes.append("dates; write them as YYYY-MM-DD and set the type to date")
+        notes.append("dates; set the type to date and the unit to their form, such as DD.MM.YYYY")
     return notes
