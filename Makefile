@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SHARED := $(or $(HAEMONY_SHARED_DATA),../shared/data)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench nightly lock tables clean
@@ -10,26 +9,26 @@ SHARED := $(or $(HAEMONY_SHARED_DATA),../shared/data)
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: .setup-run ## Set everything up, run the main job in silico, and say what to open
+demo: $(VENV)/.run ## Set everything up, run the main job in silico, and say what to open
 	$(BIN)/haemony demo demo
 
-test: .setup-dev ## Set everything up and run the tests
+test: $(VENV)/.dev ## Set everything up and run the tests
 	$(BIN)/pytest -m "not nightly"
 
-check: .setup-dev ## Lint, format, types, import contracts
+check: $(VENV)/.dev ## Lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-nightly: .setup-dev ## The long tests: 200 kills, and new examples for every generative test
+nightly: $(VENV)/.dev ## The long tests: 200 kills, and new examples for every generative test
 	$(BIN)/pytest -m nightly
 	HYPOTHESIS_PROFILE=searching $(BIN)/pytest tests/generative
 
-bench: .setup-dev ## Measure admission and study from 15,300 to 1,530,000 in-silico patients
+bench: $(VENV)/.dev ## Measure admission and study from 15,300 to 1,530,000 in-silico patients
 	$(BIN)/python benchmarks/admission.py --large
 
-tables: .setup-dev ## Regenerate the tables in docs/reference that come from real data
+tables: $(VENV)/.dev ## Regenerate the tables in docs/reference that come from real data
 	$(BIN)/python benchmarks/karyotype_agreement.py
 
 lock: ## Pin requirements anew by hash (on Python 3.11, with pip-tools installed)
@@ -39,21 +38,22 @@ lock: ## Pin requirements anew by hash (on Python 3.11, with pip-tools installed
 	  --no-emit-find-links --extra build --extra dev -o requirements/dev.txt pyproject.toml
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .setup-run .setup-dev demo
+	rm -rf $(VENV) demo
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "there is no $(PYTHON) here; install Python 3.11 or newer, or say which one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 4; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "haemony needs Python 3.11 or newer; say which one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 4; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "this Python lacks venv; install it (Debian, Ubuntu: apt-get install python3-venv) and try again"; exit 4; }
 	$(PYTHON) -m venv $(VENV)
 
-.setup-run: requirements/run.txt pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/run.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.setup-dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@ .setup-run
+	@touch $@ $(VENV)/.run
