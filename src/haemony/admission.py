@@ -35,6 +35,17 @@ class TwiceGiven(UsageError):
         )
 
 
+class UnknownPatient(UsageError):
+    """The contribution holds no patient of this number."""
+
+    def __init__(self, contribution: str) -> None:
+        self.contribution = contribution
+        super().__init__(
+            f"the latest release holds no patient of this number from {contribution!r}; give the "
+            "partner's own number, exactly as it stands in the patient table"
+        )
+
+
 class UnknownContribution(UsageError):
     """The latest release holds no contribution of this name."""
 
@@ -144,6 +155,7 @@ def withdraw(contribution: str, workspace: Workspace, patient: str | None = None
 
     Raises:
         UnknownContribution: When the latest release does not hold it.
+        UnknownPatient: When it holds no such patient.
     """
     latest = workspace.lake.latest()
     member = latest.manifest.member(contribution)
@@ -155,6 +167,8 @@ def withdraw(contribution: str, workspace: Workspace, patient: str | None = None
     else:
         partner = workspace.partner(str(member.facts["partner"]))
         key = workspace.trustee.key_for(partner.name, partner.pseudonym_for(patient))
+        if not latest.holds(contribution, person_id(key)):
+            raise UnknownPatient(contribution)
         workspace.governance.withdraw(contribution, person_id(key))
         release = workspace.lake.without_persons([person_id(key)])
     what = "contribution withdrawn" if patient is None else "patient withdrawn"

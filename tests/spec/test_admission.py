@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import haemony as hm
-from haemony.admission import TwiceGiven, withdraw
+from haemony.admission import TwiceGiven, UnknownPatient, withdraw
 from haemony.intake.dictionary import Entry, Role
 from haemony.lake.errors import NoRelease, SharedPatients, Shredded
 from haemony.lake.lake import Health
@@ -249,3 +249,26 @@ def test_a_value_that_breaks_a_rule_is_kept_aside(workspace: hm.Workspace, tmp_p
     assert release.features(["relapse_day"])["relapse_day"].null_count() == 3
     assert (aside["row"], aside["column"]) == (2, "relapse")
     assert aside["reason"] == "breaks the rule: remission precedes relapse"
+
+
+def test_an_unknown_patient_cannot_be_withdrawn(workspace: hm.Workspace, tmp_path: Path) -> None:
+    """A mistyped number is refused, not shown, and nothing changes."""
+    hm.admit([contribution(tmp_path / "c")], workspace)
+
+    with pytest.raises(UnknownPatient) as refused:
+        withdraw("small", workspace, patient="4711")
+
+    assert "4711" not in str(refused.value)
+    assert workspace.lake.numbers == (1,)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere.csv", "/etc/hostname"])
+def test_no_file_outside_the_folder_is_read(tmp_path: Path, name: str) -> None:
+    """A description cannot reach for files that do not belong to its contribution."""
+    given = contribution(tmp_path / "c")
+    description = given.folder / "contribution.yaml"
+    described = description.read_text(encoding="utf-8").replace("clinical.csv", name)
+    description.write_text(described, encoding="utf-8")
+
+    with pytest.raises(hm.HaemonyError, match="outside the folder"):
+        hm.Contribution.load(given.folder)

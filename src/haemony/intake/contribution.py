@@ -202,6 +202,14 @@ def say_cause(fault: Exception) -> str:
     return str(fault)
 
 
+def inside(folder: Path, name: object) -> Path:
+    """A file of the contribution; nothing outside its folder can be named."""
+    path = folder / str(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{str(name)!r} lies outside the folder of the data; put it inside")
+    return path
+
+
 def one_of(kind: type[Choice], value: object, field: str) -> Choice:
     """A value of a closed list; the error names the field and the list."""
     try:
@@ -223,7 +231,7 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
         raise ValueError("id takes lower-case letters, digits, '-', '_' and '.', at most 63")
     timeline = given["timeline"]
     tables = {
-        name: (data / spec["file"], Layout(**spec["layout"]) if spec.get("layout") else None)
+        name: (inside(data, spec["file"]), Layout(**spec["layout"]) if spec.get("layout") else None)
         for name, spec in given["tables"].items()
     }
     patients = str(given["patients"])
@@ -254,7 +262,7 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
             for assay in given.get("assays", ())
         ),
         attachments=tuple(
-            Attachment(data / item["file"], str(item["kind"]), str(item.get("about", "")))
+            Attachment(inside(data, item["file"]), str(item["kind"]), str(item.get("about", "")))
             for item in given.get("attachments", ())
         ),
         dictionary=read_dictionary(_dictionary_file(folder)),

@@ -14,6 +14,7 @@ from typing import Any
 from haemony.intake.contribution import (
     ContributionFault,
     SourceKind,
+    inside,
     read_description,
     say_cause,
 )
@@ -127,7 +128,7 @@ def _sources(spec: Mapping[str, Any], data: Path) -> tuple[Source, ...]:
     """One ``file`` or several ``files``, all laid out alike."""
     names = spec["files"] if "files" in spec else [spec["file"]]
     layout = Layout(**spec["layout"]) if spec.get("layout") else None
-    return tuple((data / str(name), layout) for name in names)
+    return tuple((inside(data, name), layout) for name in names)
 
 
 def _mapping(spec: Mapping[str, Any], data: Path) -> MappingTable:

@@ -71,6 +71,16 @@ class Release:
         files = self.files(table)
         return pl.scan_parquet(list(files)) if files else declared(table).empty().lazy()
 
+    def holds(self, contribution: str, person: int) -> bool:
+        """Whether a person came with a contribution."""
+        paths = [
+            self.store.path(part.sha256)
+            for part in self.manifest.of("person")
+            if part.contribution == contribution
+        ]
+        persons = pl.scan_parquet(paths).filter(pl.col("person_id") == person).collect()
+        return persons.height > 0
+
     def table(self, name: str) -> pl.DataFrame:
         """A whole table of the lake."""
         return self.scan(name).collect()
