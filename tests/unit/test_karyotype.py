@@ -353,3 +353,13 @@ def test_a_rebuilt_chromosome_without_breakpoint_leaves_its_arms_open() -> None:
     assert matches("any(17)", found) is True
     assert matches("loss(5q)", found) is False
     assert matches("-17", found) is False
+
+
+@pytest.mark.parametrize("form", ["der(17)t(3;17)(p10;q10)", "der(3;17)(p10;q10)"])
+def test_a_whole_arm_translocation_keeps_the_arms_it_names(form: str) -> None:
+    """Written for one chromosome or for both, 3p and 17q are kept and 17p is lost."""
+    found = parse(f"46,XX,{form}[9]")
+
+    assert matches("loss(17p)", found) is True
+    assert matches("abn(17p)", found) is True
+    assert matches("loss(17q)", found) is False

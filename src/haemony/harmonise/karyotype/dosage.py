@@ -109,15 +109,20 @@ def _at_break(item: Abnormality, point: Breakpoint) -> Iterator[tuple[bool, tupl
 def _joined(
     item: Abnormality, part: Abnormality, clone: tuple[Abnormality, ...]
 ) -> Iterator[tuple[bool, tuple[str, str]]]:
-    """A derivative of a translocation or insertion, unless its counterparts are there as well."""
+    """A derivative of a translocation or insertion, unless its counterparts are there as well.
+
+    Where all breaks are at the centromere (band 10) the arms that are named are those kept: of
+    der(17)t(3;17)(p10;q10) the short arm of 17 is lost.
+    """
     if is_balanced(item, part, clone):
         return
     named = set(item.chromosomes)
     partners = set(part.chromosomes) - named
+    whole_arms = bool(part.breakpoints) and all(point.band == "10" for point in part.breakpoints)
     for point in part.breakpoints:
         arm = (point.chromosome, point.arm)
         if point.chromosome in named and part.kind is Kind.TRANSLOCATION:
-            yield True, arm
+            yield True, (point.chromosome, _other(point.arm)) if whole_arms else arm
         elif point.chromosome in partners:
             yield False, arm
 
