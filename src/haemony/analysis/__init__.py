@@ -1,1 +1,1 @@
-"""TODO."""
+"""Analysis: cohorts, description, survival, reports, and patients made in silico."""
