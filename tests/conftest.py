@@ -60,11 +60,16 @@ def workspace(tmp_path: Path) -> hm.Workspace:
 
 
 @pytest.fixture
-def copy_keys() -> Callable[[hm.Workspace, hm.Workspace], None]:
-    """Give one workspace the keys of another."""
+def copy_keys() -> Callable[..., None]:
+    """Give the parties of one workspace the keys of another's from which a release is made."""
 
-    def copy(source: hm.Workspace, target: hm.Workspace) -> None:
-        for key in (source.folder / "keys").iterdir():
-            (target.folder / "keys" / key.name).write_bytes(key.read_bytes())
+    def copy(source: hm.Workspace, target: hm.Workspace, *partners: str) -> None:
+        sides = [(source, target, ("shift", "signing"))]
+        sides += [(source.trustee, target.trustee, ("domain",))]
+        sides += [(source.partner(p), target.partner(p), ("site",)) for p in partners]
+        for mine, theirs, names in sides:
+            for name in names:
+                path = theirs.folder / "keys" / f"{name}.key"
+                path.write_text(mine.keys.text(name), encoding="ascii")
 
     return copy

@@ -1,22 +1,34 @@
-"""One contribution's story, from files to a release: check → protect → harmonise → grade → publish.
+"""One contribution's story: seal → relay → receive → protect → harmonise → grade → publish.
 
 The types are the gates: ``publish`` takes only :class:`~haemony.quality.Graded`, which comes only
 from :class:`~haemony.harmonise.harmonised.Harmonised`, which comes only from
-:class:`~haemony.privacy.Protected`. Nobody can skip a stage by accident.
+:class:`~haemony.privacy.Protected`, which comes only from a payload and the trustee's keys. Nobody
+can skip a stage by accident.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from haemony.governance.store import Act, Message
 from haemony.harmonise.harmonised import to_omop
-from haemony.intake import Contribution, check
+from haemony.intake import Contribution
+from haemony.intake.contribution import Description
 from haemony.lake import Release
 from haemony.lake.lake import made_by
+from haemony.lake.store import TEMPORARY
 from haemony.model.disease import disease
 from haemony.model.errors import UsageError
+from haemony.parties.platform import Arrival, arrivals, subjects
+from haemony.parties.requests import leaving
 from haemony.privacy import protect
+from haemony.privacy.identities import KeyTable
+from haemony.privacy.payload import Payload
 from haemony.privacy.pseudonyms import person_id
 from haemony.quality import Graded, grade
 from haemony.workspace import Workspace
@@ -75,74 +87,167 @@ class Admission:
 def admit(
     contributions: Sequence[Contribution], workspace: Workspace, watch: Watch = lambda _step: None
 ) -> Admission:
-    """Take contributions into the lake as one new release.
+    """Take contributions into the lake as one new release, with all three parties on this machine.
+
+    Every contribution is sealed by its partner, relayed by the trustee and received by the
+    platform, through the same files that parties far apart exchange.
 
     Args:
         contributions: What partners bring; an id that the lake holds already is superseded.
-        workspace: Whose keys and lake.
+        workspace: A platform that keeps partners and trustee beside it.
         watch: Told each step by name.
 
     Returns:
         The new release, or the latest one where nothing is new.
 
     Raises:
+        ComesSealed: When the parties sit elsewhere.
         NotSound: When a check finds something that blocks.
         DirectIdentifier: When a direct identifier would leave the partner.
         CannotWrite: When the disk refuses; the lake is as before.
     """
-    names = [contribution.id for contribution in contributions]
+    _check_names([contribution.id for contribution in contributions])
+    held = [c for c in contributions if _holds(workspace, c, c.digest)]
+    fresh = [contribution for contribution in contributions if contribution not in held]
+    if not fresh:
+        return Admission(workspace.lake.latest(), (), tuple(c.id for c in held))
+    with TemporaryDirectory(prefix=TEMPORARY, dir=workspace.folder) as post:
+        arrived = chain.from_iterable(_post(c, workspace, Path(post), watch) for c in fresh)
+        done = _publish(arrived, [c.id for c in fresh], workspace, watch)
+    return replace(done, unchanged=tuple(contribution.id for contribution in held))
+
+
+def receive(
+    envelopes: Sequence[Path],
+    workspace: Workspace,
+    watch: Watch = lambda _step: None,
+    now: datetime | None = None,
+) -> Admission:
+    """Take what partners sealed and the trustee relayed into the lake as one new release.
+
+    Args:
+        envelopes: Payloads and the keys that belong to them, in any order.
+        workspace: The platform.
+        watch: Told each step by name.
+        now: The time, with its zone; the clock's unless given.
+
+    Returns:
+        The new release, or the latest one where nothing is new.
+
+    Raises:
+        EnvelopeRefused: With the reason; nothing has changed, and the audit has an entry.
+        CannotWrite: When the disk refuses; the lake is as before.
+    """
+    named = subjects(envelopes, workspace)
+    _check_names(named)
+    return _publish(arrivals(envelopes, workspace, now or _now()), named, workspace, watch)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise TwiceGiven(name)
-    lake = workspace.lake
-    fresh = [
-        contribution
-        for contribution in contributions
-        if not lake.holds(
-            contribution.id, contribution.digest, made_by(disease(contribution.disease))
-        )
-    ]
-    admitted = tuple(contribution.id for contribution in fresh)
-    unchanged = tuple(name for name in names if name not in admitted)
-    if not fresh:
-        return Admission(lake.latest(), (), unchanged)
-    workspace.governance.record("admission started", ", ".join(admitted))
-    release = lake.publish(_graded(fresh, workspace, watch), watch=watch)
+
+
+def _holds(workspace: Workspace, described: Description, digest: str) -> bool:
+    """Whether the lake holds this version, written by this code."""
+    return workspace.lake.holds(described.id, digest, made_by(disease(described.disease)))
+
+
+def _post(
+    contribution: Contribution, workspace: Workspace, post: Path, watch: Watch
+) -> Iterator[Arrival]:
+    """Partner and trustee on this machine: seal, relay, and hand over."""
+    partner, trustee = workspace.partner(contribution.partner), workspace.trustee
+    sealed = partner.seal(contribution, post / "partner", now=_now(), again=True, watch=watch)
+    watch(f"relay {contribution.id}")
+    keys = trustee.relay(sealed.identities, post / "trustee", now=_now())
+    return arrivals([sealed.payload, keys], workspace, _now())
+
+
+def _publish(
+    arrived: Iterable[Arrival], names: Sequence[str], workspace: Workspace, watch: Watch
+) -> Admission:
+    """Publish what has arrived, and remember it once it is published."""
+    received: list[Message] = []
+    unchanged: list[str] = []
+
+    def graded() -> Iterator[Graded]:
+        following = 0
+        for arrival in arrived:
+            described = arrival.payload.description
+            if not received:
+                workspace.governance.record("admission started", ", ".join(names)[:255])
+            received.append(arrival.entry)
+            if _holds(workspace, described, arrival.payload.digest):
+                unchanged.append(described.id)
+                continue
+            number = workspace.lake.number_for(described.id, after=following)
+            following = max(following, number)
+            yield prepare(arrival.payload, arrival.keys, workspace, number, watch)
+
+    release = workspace.lake.publish(graded(), watch=watch)
+    for entry in received:
+        workspace.governance.note(Act.RECEIVED, entry)
     details = {"release": release.number, "manifest": release.manifest.sha256}
-    workspace.governance.record("admission published", ", ".join(admitted), details)
-    return Admission(release, admitted, unchanged)
-
-
-def _graded(
-    contributions: Sequence[Contribution], workspace: Workspace, watch: Watch
-) -> Iterator[Graded]:
-    """Bring contributions to their grade, one at a time."""
-    following = 0
-    for contribution in contributions:
-        number = workspace.lake.number_for(contribution.id, after=following)
-        following = max(following, number)
-        yield prepare(contribution, workspace, number, watch)
+    workspace.governance.record("admission published", ", ".join(names)[:255], details)
+    fresh = tuple(name for name in names if name not in unchanged)
+    return Admission(release, fresh, tuple(unchanged))
 
 
 def prepare(
-    contribution: Contribution, workspace: Workspace, number: int, watch: Watch = lambda _step: None
+    payload: Payload,
+    keys: KeyTable,
+    workspace: Workspace,
+    number: int,
+    watch: Watch = lambda _step: None,
 ) -> Graded:
-    """Everything before publication: check, protect, harmonise, grade."""
-    known = disease(contribution.disease)
-    watch(f"check {contribution.id}")
-    checked = check(contribution, known.catalogue)
-    watch(f"protect {contribution.id}")
+    """Everything between arrival and publication: protect, harmonise, grade."""
+    described = payload.description
+    watch(f"protect {described.id}")
     protected = protect(
-        checked,
-        partner=workspace.partner(contribution.partner),
-        trustee=workspace.trustee,
+        payload,
+        keys,
         shift_key=workspace.shift_key,
-        withdrawn=workspace.governance.withdrawn_persons(contribution.id),
+        withdrawn=workspace.governance.withdrawn_persons(described.id),
     )
-    watch(f"harmonise {contribution.id}")
-    harmonised = to_omop(protected, known, number)
-    watch(f"grade {contribution.id}")
+    watch(f"harmonise {described.id}")
+    harmonised = to_omop(protected, disease(described.disease), number)
+    watch(f"grade {described.id}")
     return grade(harmonised)
+
+
+def leave(
+    envelope: Path,
+    workspace: Workspace,
+    watch: Watch = lambda _step: None,
+    now: datetime | None = None,
+) -> Release:
+    """Make a new release without the person whose withdrawal the trustee has passed on.
+
+    Args:
+        envelope: What the trustee sealed after two people had approved.
+        workspace: The platform.
+        watch: Told each step by name.
+        now: The time, with its zone; the clock's unless given.
+
+    Raises:
+        EnvelopeRefused: With the reason; nothing has changed, and the audit has an entry.
+    """
+    gone = leaving(workspace, envelope, now=now or _now())
+    latest = workspace.lake.latest()
+    for member in latest.manifest.members:
+        if latest.holds(member.id, gone.person):
+            workspace.governance.withdraw(member.id, gone.person)
+    release = workspace.lake.without_persons([gone.person], watch)
+    workspace.governance.note(Act.OBEYED, gone.entry)
+    details = {"release": release.number}
+    workspace.governance.record("patient withdrawn", gone.entry.subject, details)
+    return release
 
 
 def withdraw(contribution: str, workspace: Workspace, patient: str | None = None) -> Release:
@@ -166,8 +271,8 @@ def withdraw(contribution: str, workspace: Workspace, patient: str | None = None
         release = workspace.lake.publish((), withdrawn=(contribution,))
     else:
         partner = workspace.partner(str(member.facts["partner"]))
-        key = workspace.trustee.key_for(partner.name, partner.pseudonym_for(patient))
-        if not latest.holds(contribution, person_id(key)):
+        key = workspace.trustee.key_of(partner.name, partner.site.pseudonym(patient))
+        if key is None or not latest.holds(contribution, person_id(key)):
             raise UnknownPatient(contribution)
         workspace.governance.withdraw(contribution, person_id(key))
         release = workspace.lake.without_persons([person_id(key)])

@@ -1,82 +1,43 @@
-"""A workspace: one folder with configuration, keys, governance store and lake.
+"""The platform's workspace: one folder with configuration, keys, governance store and lake.
 
-Keys are made at ``haemony init`` and never leave their folder, which only its owner can read. The
-partner's and the trustee's key live here behind the interfaces where separate parties will sit.
+Keys are made at ``haemony init`` and never leave their folder, which only its owner can read. To
+try everything on one machine, the platform can keep the workspaces of partners and of a trustee in
+a folder beside its lake; each has its own keys, and they exchange the same sealed files as parties
+that are far apart.
 """
 
 from __future__ import annotations
 
-import hmac
-import os
-import secrets
-import stat
-import tomllib
+import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from haemony.governance import GovernanceStore
 from haemony.lake import Lake
 from haemony.lake.signing import Signer
-from haemony.lake.store import writing
-from haemony.model.errors import EnvironmentFault, UsageError
-from haemony.privacy import KeyedPartner, KeyedTrustee
+from haemony.model.errors import RefusedByPolicy
+from haemony.parties import Partner, Party, Trustee
+from haemony.privacy.exchange import Role
 
-CONFIGURATION = "haemony.toml"
-KEYS = ("partners", "trustee", "shift", "signing")
-
-_TEMPLATE = """\
-# Configuration of a haemony workspace; see docs/reference/configuration.md.
-[workspace]
-format = 1
-
-[governance]
-# SQLite beside this file; any SQLAlchemy URL of a PostgreSQL database works too.
-url = "sqlite:///governance.sqlite"
-"""
+SECRETS = ("shift", "signing")
+LOCAL = "parties"
 
 
-class NotAWorkspace(UsageError):
-    """The folder is no workspace."""
+class ComesSealed(RefusedByPolicy):
+    """This platform takes only what its partners sealed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(f"{folder} is no haemony workspace; `haemony init {folder}` makes one")
-
-
-class AlreadyThere(UsageError):
-    """The folder is taken."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(f"{folder} exists and is not empty; choose another for `haemony init`")
-
-
-class UnsafeKeys(EnvironmentFault):
-    """Keys that others can read are no keys."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self) -> None:
         super().__init__(
-            f"{path} can be read by others; `chmod 600 {path}` (700 for the folder), and think "
-            "about who may have read it: a key that leaked must be replaced"
-        )
-
-
-class NoKey(EnvironmentFault):
-    """A key is absent or cut short."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            f"the key {path} is absent or cut short; bring it back from the backup: without it "
-            "patients cannot be recognised nor releases verified"
+            "this workspace holds the platform alone, and contributions reach it sealed: the "
+            "partner seals (`haemony partner seal`), the trustee relays, and `haemony platform "
+            "receive` takes both envelopes"
         )
 
 
 @dataclass(frozen=True)
-class Workspace:
-    """An opened workspace.
+class Workspace(Party):
+    """An opened workspace of a platform.
 
     Args:
         folder: A folder that ``haemony init`` made.
@@ -85,84 +46,76 @@ class Workspace:
         NotAWorkspace: When it is none.
     """
 
-    folder: Path
+    role: Role = Role.PLATFORM
 
     def __init__(self, folder: Path | str) -> None:
-        object.__setattr__(self, "folder", Path(folder).resolve())
-        if not (self.folder / CONFIGURATION).is_file():
-            raise NotAWorkspace(Path(folder))
+        object.__setattr__(self, "folder", Path(folder))
+        object.__setattr__(self, "role", Role.PLATFORM)
+        self.__post_init__()
 
     @classmethod
-    def init(cls, folder: Path) -> Workspace:
+    def init(cls, folder: Path, name: str = "platform", *, alone: bool = False) -> Workspace:
         """Make a workspace with fresh keys.
+
+        Args:
+            folder: Absent or empty.
+            name: How the platform is called.
+            alone: Whether trustee and partners sit elsewhere, as they should.
 
         Raises:
             AlreadyThere: When the folder holds anything.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise AlreadyThere(folder)
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            keys = folder / "keys"
-            keys.mkdir(mode=0o700)
-            for name in KEYS:
-                _write_key(keys / f"{name}.key", secrets.token_bytes(32))
-            (folder / "lake").mkdir()
-            (folder / CONFIGURATION).write_text(_TEMPLATE, encoding="utf-8")
+        cls.make(folder, Role.PLATFORM, name, SECRETS)
         workspace = cls(folder)
-        workspace.governance.upgrade()
-        workspace.governance.record("workspace made", folder.name)
+        (folder / "lake").mkdir()
+        if not alone:
+            trustee = Trustee.init(folder / LOCAL / "trustee", "trustee on this machine")
+            introduce(workspace, trustee)
         return workspace
 
     @cached_property
     def lake(self) -> Lake:
         """The releases."""
-        return Lake(self.folder / "lake", Signer(self._key("signing")))
-
-    @cached_property
-    def governance(self) -> GovernanceStore:
-        """The governance store, at the URL of the configuration."""
-        settings = tomllib.loads((self.folder / CONFIGURATION).read_text(encoding="utf-8"))
-        url = str(settings["governance"]["url"])
-        beside = "sqlite:///"
-        if url.startswith(beside) and not url.startswith(f"{beside}/"):
-            url = f"{beside}{self.folder / url.removeprefix(beside)}"
-        return GovernanceStore(url)
-
-    @property
-    def trustee(self) -> KeyedTrustee:
-        """The trustee of this domain."""
-        return KeyedTrustee(self._key("trustee"))
+        return Lake(self.folder / "lake", Signer(self.keys.secret("signing")))
 
     @property
     def shift_key(self) -> bytes:
         """The secret that places every patient's day 0."""
-        return self._key("shift")
+        return self.keys.secret("shift")
 
-    def partner(self, name: str) -> KeyedPartner:
-        """A partner with a key of its own, derived from the partners' secret."""
-        message = b"haemony/partner/1\0" + name.encode()
-        return KeyedPartner(name, hmac.digest(self._key("partners"), message, "sha256"))
+    @property
+    def trustee(self) -> Trustee:
+        """The trustee on this machine.
 
-    def _key(self, name: str) -> bytes:
-        path = self.folder / "keys" / f"{name}.key"
-        try:
-            mode = path.stat().st_mode
-            text = path.read_text(encoding="ascii")
-        except (FileNotFoundError, UnicodeDecodeError):
-            raise NoKey(path) from None
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UnsafeKeys(path)
-        try:
-            key = bytes.fromhex(text)
-        except ValueError:
-            raise NoKey(path) from None
-        if len(key) != 32:
-            raise NoKey(path)
-        return key
+        Raises:
+            ComesSealed: When the trustee sits elsewhere.
+        """
+        folder = self.folder / LOCAL / "trustee"
+        if not folder.is_dir():
+            raise ComesSealed
+        return Trustee(folder)
+
+    def partner(self, name: str) -> Partner:
+        """A partner on this machine; made, and introduced to the others, when it first brings data.
+
+        Raises:
+            ComesSealed: When partners sit elsewhere.
+        """
+        trustee = self.trustee
+        folder = self.folder / LOCAL / _folder_name(name)
+        if not folder.is_dir():
+            partner = Partner.init(folder, name)
+            introduce(partner, trustee)
+            introduce(partner, self)
+        return Partner(folder)
 
 
-def _write_key(path: Path, key: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(key.hex())
+def introduce(one: Party, other: Party) -> None:
+    """Let two parties on one machine trust each other's card."""
+    one.trust(other.card.to_bytes(other.keys))
+    other.trust(one.card.to_bytes(one.keys))
+
+
+def _folder_name(name: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -24,9 +24,8 @@ from haemony.harmonise.omop.read import read
 from haemony.intake import check
 from haemony.intake.dictionary import ColumnType, Entry, Role
 from haemony.model.element import Element, ValueType
-from haemony.privacy import KeyedPartner, KeyedTrustee, protect
-from haemony.privacy.pseudonyms import person_id
 from support.contributions import contribution
+from support.protection import person_of, protected
 from support.tables import blanked
 
 CATALOGUE = hm.disease("aml").catalogue
@@ -36,7 +35,6 @@ FREE = [
     for element in CATALOGUE.values()
     if not element.record and element.name not in FOLLOW_UP | {"centre"}
 ]
-PARTNER, TRUSTEE = KeyedPartner("hospital", b"p" * 32), KeyedTrustee(b"t" * 32)
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,8 @@ def round_trip(text: str, entries: list[Entry], decimal: str) -> dict[tuple[int,
         (given_.folder / "contribution.yaml").write_text(described, encoding="utf-8")
         checked = check(hm.Contribution.load(given_.folder), CATALOGUE)
         assert checked.sound, checked.summary().to_dicts()
-        protected = protect(checked, partner=PARTNER, trustee=TRUSTEE, shift_key=b"s" * 32)
-    harmonised = to_omop(protected, hm.disease("aml"), 1)
+        in_memory = protected(checked)
+    harmonised = to_omop(in_memory, hm.disease("aml"), 1)
     wanted = [CATALOGUE[entry.element] for entry in entries if entry.element]
     facts = read(wanted, blanked(harmonised.tables))
     return {
@@ -137,10 +135,7 @@ def round_trip(text: str, entries: list[Entry], decimal: str) -> dict[tuple[int,
 
 def meant(rows: int, given_columns: list[Column]) -> Mapping[tuple[int, str], object]:
     """What the cells mean, computed from the generated values alone."""
-    persons = [
-        person_id(TRUSTEE.key_for(PARTNER.name, PARTNER.pseudonym_for(f"P{row}")))
-        for row in range(rows)
-    ]
+    persons = [person_of(f"P{row}") for row in range(rows)]
     return {
         (persons[row], column.entry.element): column.meanings[row]
         for column in given_columns

@@ -166,7 +166,7 @@ def test_a_key_that_others_can_read_is_refused(
     commons: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Loose permissions on a key stop everything that needs it."""
-    (commons / "keys" / "trustee.key").chmod(0o644)
+    (commons / "parties" / "trustee" / "keys" / "domain.key").chmod(0o644)
     given = contribution(tmp_path / "other", id="other", partner="another")
 
     code, said = run(capsys, "admit", given.folder, "-w", commons)

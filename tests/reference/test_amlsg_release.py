@@ -12,7 +12,7 @@ from haemony.harmonise.facts import FACTS
 from haemony.harmonise.harmonised import to_omop
 from haemony.harmonise.omop.read import READ, read
 from haemony.intake import check
-from haemony.privacy import protect
+from support.protection import protected
 from support.tables import blanked
 
 CLASSES = {
@@ -126,16 +126,11 @@ def test_one_sql_script_on_omop_equals_the_source(
 _STATES = {"remissions": "CR_date", "relapses": "Recurrence_date", "transplants": "TPL_date"}
 
 
-def test_what_is_written_comes_back(amlsg: hm.Contribution, amlsg_workspace: hm.Workspace) -> None:
+def test_what_is_written_comes_back(amlsg: hm.Contribution) -> None:
     """Every fact of the trials comes back from OMOP through its element, source values blanked."""
     known = hm.disease(amlsg.disease)
-    protected = protect(
-        check(amlsg, known.catalogue),
-        partner=amlsg_workspace.partner(amlsg.partner),
-        trustee=amlsg_workspace.trustee,
-        shift_key=amlsg_workspace.shift_key,
-    )
-    harmonised = to_omop(protected, known, 1)
+    in_memory = protected(check(amlsg, known.catalogue))
+    harmonised = to_omop(in_memory, known, 1)
 
     back = read(known.catalogue.values(), blanked(harmonised.tables))
 

@@ -15,7 +15,7 @@ from haemony.harmonise.harmonised import to_omop
 from haemony.harmonise.omop.read import READ, read
 from haemony.intake import check
 from haemony.intake.known import known
-from haemony.privacy import protect
+from support.protection import protected
 from support.tables import blanked
 
 FOLDERS = {
@@ -99,15 +99,10 @@ def test_every_cell_is_accounted_for(admitted: dict[str, Admitted], name: str) -
 @pytest.mark.parametrize("name", FOLDERS)
 def test_what_is_written_comes_back(admitted: dict[str, Admitted], name: str) -> None:
     """Every fact comes back from OMOP through its element, source values blanked."""
-    contribution, workspace = admitted[name].contribution, admitted[name].workspace
+    contribution = admitted[name].contribution
     aml = hm.disease("aml")
-    protected = protect(
-        check(contribution, aml.catalogue),
-        partner=workspace.partner(contribution.partner),
-        trustee=workspace.trustee,
-        shift_key=workspace.shift_key,
-    )
-    harmonised = to_omop(protected, aml, 1)
+    in_memory = protected(check(contribution, aml.catalogue))
+    harmonised = to_omop(in_memory, aml, 1)
 
     back = read(aml.catalogue.values(), blanked(harmonised.tables))
 

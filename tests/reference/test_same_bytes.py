@@ -8,7 +8,7 @@ from pathlib import Path
 import haemony as hm
 from haemony.analysis.synthetic import Shape, write_contribution
 
-CopyKeys = Callable[[hm.Workspace, hm.Workspace], None]
+CopyKeys = Callable[..., None]
 
 
 def admitted_twice(
@@ -16,7 +16,7 @@ def admitted_twice(
 ) -> tuple[bytes, bytes]:
     """The manifests of two admissions in two fresh workspaces with the same keys."""
     first, second = (hm.Workspace.init(folder / name) for name in ("one", "two"))
-    copy_keys(first, second)
+    copy_keys(first, second, *(given.partner for given in contributions))
     return tuple(
         hm.admit(contributions, hm.Workspace(place.folder)).release.manifest.encode()
         for place in (first, second)

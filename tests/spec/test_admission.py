@@ -14,7 +14,7 @@ from haemony.intake.dictionary import Entry, Role
 from haemony.lake.errors import NoRelease, SharedPatients, Shredded
 from haemony.lake.lake import Health
 from haemony.lake.lineage import trace_row
-from haemony.privacy.protect import DirectIdentifier, NotSound
+from haemony.privacy.split import DirectIdentifier, NotSound
 from support.contributions import SMALL, contribution
 
 
@@ -101,13 +101,11 @@ def test_an_id_given_twice_is_refused(workspace: hm.Workspace, tmp_path: Path) -
         hm.admit([given, given], workspace)
 
 
-def test_same_inputs_same_bytes(
-    tmp_path: Path, copy_keys: Callable[[hm.Workspace, hm.Workspace], None]
-) -> None:
+def test_same_inputs_same_bytes(tmp_path: Path, copy_keys: Callable[..., None]) -> None:
     """Two fresh workspaces with the same keys make the same manifest and signature."""
     first, second = (hm.Workspace.init(tmp_path / name) for name in ("one", "two"))
-    copy_keys(first, second)
     given = contribution(tmp_path / "c")
+    copy_keys(first, second, given.partner)
 
     for place in (first, second):
         hm.admit([given], hm.Workspace(place.folder))

@@ -7,8 +7,9 @@ from pathlib import Path
 import haemony as hm
 from haemony.intake import check
 from haemony.intake.dictionary import ColumnType, Entry, Role, Status
-from haemony.privacy import KeyedPartner, KeyedTrustee, Protected, protect
+from haemony.privacy import Protected
 from support.contributions import contribution
+from support.protection import protected as in_memory
 
 ENTRIES = (
     Entry("clinical", "patient", role=Role.PATIENT),
@@ -32,15 +33,14 @@ def protected(folder: Path) -> Protected:
     (folder / "contribution.yaml").write_text(dated, encoding="utf-8")
     checked = check(hm.Contribution.load(given.folder), hm.disease("aml").catalogue)
     assert checked.sound, checked.summary().to_dicts()
-    keys = {"partner": KeyedPartner("p", b"p" * 32), "trustee": KeyedTrustee(b"t" * 32)}
-    return protect(checked, **keys, shift_key=b"s" * 32)
+    return in_memory(checked)
 
 
 def test_dates_are_counted_from_day_zero(tmp_path: Path) -> None:
     """Thirty days to relapse; none; and a date without a day 0 cannot be counted."""
     frame = protected(tmp_path / "c").tables["clinical"].frame
 
-    assert frame["relapsed"].to_list() == ["30", None, "?"]
+    assert frame["relapsed"].to_list() == ["30", None, "■"]
 
 
 def test_no_calendar_date_is_left(tmp_path: Path) -> None:

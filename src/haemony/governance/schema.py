@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Integer, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -26,3 +39,32 @@ withdrawal = Table(
     Column("person_id", BigInteger, nullable=True),
 )
 """Contributions that left, or (with a person) single patients who did."""
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("partner", String(255), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("message", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Index("message_of_subject", "act", "partner", "subject"),
+)
+"""Envelopes that this party sealed, relayed or received; the highest number of a subject counts."""
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("partner", String(255), nullable=False),
+    Column("pseudonym", LargeBinary(32), nullable=False),
+    Column("patient_key", LargeBinary(32), nullable=False),
+    Column("person_id", BigInteger, nullable=False, index=True),
+    Column("withdrawn", Boolean, nullable=False),
+    UniqueConstraint("pseudonym", "partner"),
+)
+"""The trustee's map: which patient key a site pseudonym was given, and the person that the platform
+makes of it. Empty at every other party."""

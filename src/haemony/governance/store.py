@@ -1,21 +1,26 @@
-"""The governance store: events and withdrawals, behind a handful of verbs."""
+"""The governance store of a party: events, withdrawals, messages, behind a handful of verbs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cached_property
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, insert, select
+from sqlalchemy import ColumnElement, Engine, create_engine, insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from haemony.governance.schema import event, withdrawal
+from haemony.governance.schema import event, message, patient, withdrawal
 from haemony.model.errors import EnvironmentFault
+
+AT_ONCE = 500
+"""Values that one query compares with."""
 
 
 class NoGovernance(EnvironmentFault):
@@ -27,6 +32,46 @@ class NoGovernance(EnvironmentFault):
             f"the governance database at {url} cannot be opened; check `[governance] url` in "
             "haemony.toml and the permissions of its folder"
         )
+
+
+class Act(StrEnum):
+    """What a party did with a message."""
+
+    SEALED = "sealed"
+    RELAYED = "relayed"
+    RECEIVED = "received"
+    ASKED = "asked"
+    OBEYED = "obeyed"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message between the parties, as a party's ledger remembers it.
+
+    Attributes:
+        partner: Name of the partner whose contribution it is about.
+        subject: Id of the contribution.
+        number: Counts the messages of a partner about a contribution upwards.
+        message: Its random id.
+        digest: Hash of the contribution's files, where this party knows it.
+    """
+
+    partner: str
+    subject: str
+    number: int
+    message: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """One line of the trustee's map."""
+
+    partner: str
+    pseudonym: bytes
+    patient_key: bytes
+    person_id: int
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +121,66 @@ class GovernanceStore:
         with self._engine.connect() as connection:
             return frozenset(connection.execute(query).scalars())
 
+    def note(self, act: Act, sent: Message) -> None:
+        """Record that an envelope was sealed, relayed or received."""
+        row = {"at": datetime.now(UTC), "act": act.value, **asdict(sent)}
+        with self._engine.begin() as connection:
+            connection.execute(insert(message).values(**row))
+
+    def messages(self, act: Act, partner: str, subject: str) -> list[Message]:
+        """What this party did with the messages of a partner about a contribution, oldest first."""
+        query = (
+            select(message)
+            .where(message.c.act == act.value, message.c.partner == partner)
+            .where(message.c.subject == subject)
+            .order_by(message.c.id)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings()
+            return [Message(*(row[part.name] for part in fields(Message))) for row in rows]
+
+    def patients(self, pseudonyms: Iterable[bytes]) -> list[Patient]:
+        """What the trustee's map holds of these pseudonyms, whichever partner brought them."""
+        found: list[Patient] = []
+        for some in batched(pseudonyms, AT_ONCE):
+            found += self._patients(patient.c.pseudonym.in_(some))
+        return found
+
+    def patients_of(self, person: int) -> list[Patient]:
+        """What the trustee's map holds of a person: every partner that brought it."""
+        return self._patients(patient.c.person_id == person)
+
+    def _patients(self, which: ColumnElement[bool]) -> list[Patient]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(patient).where(which).order_by(patient.c.id))
+            return [
+                Patient(*(row[part.name] for part in fields(Patient))) for row in rows.mappings()
+            ]
+
+    def forget(self, person: int, act: Act, sent: Message) -> None:
+        """Mark a person as withdrawn in the trustee's map, and note the message, in one step."""
+        row = {"at": datetime.now(UTC), "act": act.value, **asdict(sent)}
+        with self._engine.begin() as connection:
+            gone = update(patient).where(patient.c.person_id == person).values(withdrawn=True)
+            connection.execute(gone)
+            connection.execute(insert(message).values(**row))
+
+    def remember(self, known: Iterable[Patient], act: Act, sent: Message) -> None:
+        """Add patients to the trustee's map, and the message that brought them, in one step."""
+        rows = [asdict(one) for one in known]
+        row = {"at": datetime.now(UTC), "act": act.value, **asdict(sent)}
+        with self._engine.begin() as connection:
+            if rows:
+                connection.execute(insert(patient), rows)
+            connection.execute(insert(message).values(**row))
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+
+def batched(values: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Lists of at most ``size`` values."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some

@@ -15,7 +15,8 @@ import polars as pl
 from haemony.intake.cells import parse
 from haemony.intake.dictionary import ColumnType, Entry
 from haemony.model.element import Catalogue, Element, ValueType
-from haemony.privacy.protect import PERSON, ROW, SET_ASIDE, Protected, ProtectedTable
+from haemony.privacy.payload import ROW, SET_ASIDE, Table
+from haemony.privacy.protect import PERSON, Protected
 
 FACTS = pl.Schema(
     {
@@ -87,9 +88,7 @@ def state(protected: Protected, catalogue: Catalogue) -> Facts:
     return Facts(chosen, confirmed, unused, cells)
 
 
-def _column(
-    table: ProtectedTable, entry: Entry, element: Element
-) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+def _column(table: Table, entry: Entry, element: Element) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """The facts of one column, its cells that cannot be used, and how many are missing."""
     cells = parse(table.frame[entry.column], entry, table.decimal)
     frame = table.frame.select(PERSON, ROW).with_columns(
@@ -122,7 +121,7 @@ def _column(
     return stated, unusable, int(cells.missing.sum())
 
 
-def _days(table: ProtectedTable, entry: Entry) -> pl.Series:
+def _days(table: Table, entry: Entry) -> pl.Series:
     """The day each cell belongs to: day 0 unless the dictionary names a column for it."""
     if not entry.at:
         return pl.zeros(table.frame.height, dtype=pl.Int32, eager=True)

@@ -15,7 +15,8 @@ from haemony.harmonise.facts import FACTS
 from haemony.intake.contribution import Assay
 from haemony.model.element import Catalogue, Element, Finding
 from haemony.model.errors import UsageError
-from haemony.privacy.protect import PERSON, SET_ASIDE, Protected
+from haemony.privacy.payload import SET_ASIDE
+from haemony.privacy.protect import PERSON, Protected
 
 CALLED = "variant_gene"
 REJECTED = "rejected"
@@ -131,7 +132,7 @@ def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -
         Facts, columns as in :data:`~haemony.harmonise.facts.FACTS`.
     """
     derived = [pl.DataFrame(schema=FACTS)]
-    for assay in protected.contribution.assays:
+    for assay in protected.description.assays:
         calls, file, column = _calls(protected, stated, catalogue, assay)
         by_gene = calls.partition_by("variant_gene", as_dict=True)
         tested = protected.tables[assay.tested].frame.select(PERSON).unique().sort(PERSON)
@@ -151,9 +152,7 @@ def _calls(
 ) -> tuple[pl.DataFrame, str, str]:
     file = protected.tables[assay.calls].file
     column = next(
-        entry.column
-        for entry in protected.contribution.dictionary.mapped(assay.calls)
-        if entry.element == CALLED
+        entry.column for entry in protected.tables[assay.calls].entries if entry.element == CALLED
     )
     calls = records(stated, "variant", catalogue)
     return calls.filter(pl.col("file") == file), file, column

@@ -12,7 +12,8 @@ from haemony.harmonise.facts import account, state
 from haemony.harmonise.omop.write import Context, write
 from haemony.model.disease import Disease
 from haemony.model.element import RECORD_TABLES
-from haemony.privacy.protect import SET_ASIDE, Protected
+from haemony.privacy.payload import SET_ASIDE
+from haemony.privacy.protect import Protected
 
 COMPARISON = pl.Schema(
     {
@@ -75,8 +76,8 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
     is_stated = pl.col("element").is_in(stated["element"].unique().implode())
     facts = pl.concat([stated, derived.filter(~is_stated)])
     aside = pl.concat([protected.set_aside, given.set_aside, rejected, unanchored, headless])
-    contribution = protected.contribution
-    context = Context(disease, protected.anchors, contribution.origin, contribution.source, number)
+    described = protected.description
+    context = Context(disease, protected.anchors, described.origin, described.source, number)
     tables = write(facts, given.confirmed, cytogenetics.states(stated), context)
     tables["set_aside"] = aside.sort("file", "row", "column", "element", "stage")
     return Harmonised(

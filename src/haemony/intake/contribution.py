@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -90,8 +90,8 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Contribution:
-    """One partner's data and what they mean.
+class Description:
+    """What a contribution says of itself; holds nothing of its files.
 
     Attributes:
         id: Stable name; admitting the same id again supersedes the earlier version.
@@ -104,14 +104,7 @@ class Contribution:
         conditions: Conditions of use as GA4GH Data Use Ontology codes.
         in_silico: Whether the patients are simulated.
         origin: What day 0 stands for.
-        origin_column: Column of the patient table with the date of day 0, where dates are given.
-        patients: The table with one row per patient.
-        tables: File and layout of every table.
         assays: What was tested in whom.
-        attachments: Files that come along; hashed with the rest, not harmonised.
-        dictionary: What every column means.
-        folder: Where the description and the dictionary lie.
-        data: Where the data files lie.
     """
 
     id: str
@@ -124,10 +117,26 @@ class Contribution:
     conditions: tuple[str, ...]
     in_silico: bool
     origin: Origin
+    assays: tuple[Assay, ...]
+
+
+@dataclass(frozen=True)
+class Contribution(Description):
+    """One partner's data and what they mean.
+
+    Attributes:
+        origin_column: Column of the patient table with the date of day 0, where dates are given.
+        patients: The table with one row per patient.
+        tables: File and layout of every table.
+        attachments: Files that come along; hashed with the rest, not harmonised.
+        dictionary: What every column means.
+        folder: Where the description and the dictionary lie.
+        data: Where the data files lie.
+    """
+
     origin_column: str
     patients: str
     tables: Mapping[str, tuple[Path, Layout | None]]
-    assays: tuple[Assay, ...]
     attachments: tuple[Attachment, ...]
     dictionary: Dictionary
     folder: Path
@@ -153,6 +162,11 @@ class Contribution:
         except (KeyError, ValueError, TypeError, AttributeError) as fault:
             reason = f"cannot be understood: {say_cause(fault)}"
             raise ContributionFault(folder, reason) from fault
+
+    @property
+    def description(self) -> Description:
+        """What it says of itself, without its files."""
+        return Description(**{part.name: getattr(self, part.name) for part in fields(Description)})
 
     @cached_property
     def files(self) -> tuple[Path, ...]:

@@ -350,23 +350,24 @@ def _drop(parts: dict[tuple[str, str], Partition], contribution: str) -> None:
 
 
 def _member(graded: Graded) -> Member:
-    contribution = graded.harmonised.protected.contribution
+    protected = graded.harmonised.protected
+    described = protected.description
     person = graded.tables["person"]
     number = int(graded.tables["condition_occurrence"]["condition_occurrence_id"][0]) >> 32
     facts = {
-        "title": contribution.title,
-        "partner": contribution.partner,
-        "disease": contribution.disease,
-        "source": contribution.source.value,
-        "origin": contribution.origin.value,
-        "data_cut_off": contribution.cut_off,
-        "conditions_of_use": list(contribution.conditions),
-        "in_silico": contribution.in_silico,
+        "title": described.title,
+        "partner": described.partner,
+        "disease": described.disease,
+        "source": described.source.value,
+        "origin": described.origin.value,
+        "data_cut_off": described.cut_off,
+        "conditions_of_use": list(described.conditions),
+        "in_silico": described.in_silico,
     }
     return Member(
-        contribution.id,
+        described.id,
         number,
-        contribution.digest,
+        protected.digest,
         made_by(graded.harmonised.disease),
         person.height,
         int(graded.level),

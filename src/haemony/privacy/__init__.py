@@ -1,6 +1,7 @@
-"""Keeping identity outside: two pseudonymisation steps under two keys, and the protected tables."""
+"""Keeping identity outside: two keys held by two parties, and contributions without identities."""
 
 from haemony.privacy.protect import Protected, protect
-from haemony.privacy.pseudonyms import KeyedPartner, KeyedTrustee, Partner, Trustee
+from haemony.privacy.pseudonyms import DomainKey, SiteKey
+from haemony.privacy.split import Split, split
 
-__all__ = ["KeyedPartner", "KeyedTrustee", "Partner", "Protected", "Trustee", "protect"]
+__all__ = ["DomainKey", "Protected", "SiteKey", "Split", "protect", "split"]

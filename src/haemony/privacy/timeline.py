@@ -15,8 +15,8 @@ from haemony.intake.cells import parse
 from haemony.intake.check import CheckReport
 from haemony.intake.dictionary import ColumnType, Entry
 
-UNCOUNTABLE = "?"
-"""Stands in the cell of a date that cannot be counted from day 0: it is wrong, not missing."""
+UNREADABLE = "■"
+"""Stands for a cell that cannot be read as its dictionary declares: it is wrong, not missing."""
 
 
 def origins(checked: CheckReport) -> dict[str, object]:
@@ -47,7 +47,7 @@ def count_days(
     counted = []
     for column in _date_columns(checked, table):
         cells = parse(frame[column], _declared(checked, table, column))
-        days = (cells.values - origin).dt.total_days().cast(pl.String).fill_null(UNCOUNTABLE)
+        days = (cells.values - origin).dt.total_days().cast(pl.String).fill_null(UNREADABLE)
         counted.append(pl.select(pl.when(~cells.missing).then(days).alias(column)).to_series())
     return counted
 

@@ -1,7 +1,9 @@
 """The main job, from three partners' files to a report, on patients made in silico.
 
-A trial group, a company and a university hospital bring what such partners bring. With the real
-AMLSG files at hand, those take the trial group's place.
+A trial group, a company and a university hospital bring what such partners bring. Each seals its
+contribution with keys of its own, a trustee relays, the platform receives: three parties in
+separate workspaces that exchange nothing but envelopes. With the real AMLSG files at hand, those
+take the trial group's place.
 """
 
 from __future__ import annotations
@@ -9,18 +11,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from haemony import study
-from haemony.admission import admit
+from haemony.admission import receive
 from haemony.analysis.synthetic import Shape, write_contribution
 from haemony.intake import Contribution, check
 from haemony.intake.known import known
 from haemony.lake import Release
 from haemony.model.disease import disease
 from haemony.model.errors import UsageError
+from haemony.parties import Partner, Trustee
 from haemony.services.report import check_page, grade_page
-from haemony.workspace import Workspace
+from haemony.workspace import Workspace, introduce
 
 MARK = "made-by-haemony-demo"
 
@@ -42,12 +46,14 @@ class Demo:
     Attributes:
         folder: Everything it wrote.
         release: The release of all three contributions.
+        post: The envelopes that the three parties exchanged.
         report: The study's report, to be opened in a browser.
         quality: The quality report of the release.
     """
 
     folder: Path
     release: Release
+    post: Path
     report: Path
     quality: Path
 
@@ -68,18 +74,40 @@ def run(
     _clear(folder)
     watch("three partners write their files")
     contributions = _contributions(folder / "incoming", amlsg)
-    workspace = Workspace.init(folder / "commons")
+    workspace = Workspace.init(folder / "commons", "commons of the demo", alone=True)
     for contribution in contributions:
         watch(f"check {contribution.id}")
         page = check_page(check(contribution, disease(contribution.disease).catalogue))
         (folder / f"check-{contribution.id}.html").write_text(page, encoding="utf-8")
-    release = admit(contributions, workspace, watch).release
+    envelopes = _sealed(contributions, workspace, folder, watch)
+    release = receive(envelopes, workspace, watch).release
     quality = folder / "quality.html"
     quality.write_text(grade_page(release), encoding="utf-8")
     watch("the study")
     protocol = study.load(Path(str(disease("aml").studies["overall_survival"])))
     study.run(protocol, release, watch=watch).write(folder / "report")
-    return Demo(folder, release, folder / "report" / "report.html", quality)
+    return Demo(folder, release, folder / "post", folder / "report" / "report.html", quality)
+
+
+def _sealed(
+    contributions: list[Contribution],
+    platform: Workspace,
+    folder: Path,
+    watch: Callable[[str], None],
+) -> list[Path]:
+    """Let every partner seal, and a trustee relay; give what the platform is sent."""
+    trustee = Trustee.init(folder / "trustee", "trustee of the demo")
+    introduce(trustee, platform)
+    sent: list[Path] = []
+    for contribution in contributions:
+        partner = Partner.init(folder / "partners" / contribution.id, contribution.partner)
+        introduce(partner, trustee)
+        introduce(partner, platform)
+        now = datetime.now(UTC)
+        sealed = partner.seal(contribution, folder / "post", now=now, watch=watch)
+        watch(f"relay {contribution.id}")
+        sent += [sealed.payload, trustee.relay(sealed.identities, folder / "post", now=now)]
+    return sent
 
 
 def _clear(folder: Path) -> None:

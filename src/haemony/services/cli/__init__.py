@@ -9,7 +9,15 @@ import typer
 from typer.exceptions import TyperException
 
 from haemony.model.errors import Exit, HaemonyError
-from haemony.services.cli import catalogue, contributions, demo, releases, studies, workspaces
+from haemony.services.cli import (
+    catalogue,
+    contributions,
+    demo,
+    parties,
+    releases,
+    studies,
+    workspaces,
+)
 from haemony.services.cli.output import Output
 
 app = typer.Typer(
@@ -25,6 +33,7 @@ app = typer.Typer(
 demo.add_to(app)
 workspaces.add_to(app)
 contributions.add_to(app)
+parties.add_to(app)
 releases.add_to(app)
 studies.add_to(app)
 catalogue.add_to(app)

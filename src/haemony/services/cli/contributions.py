@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from haemony.admission import Admission
 from haemony.admission import admit as admit_contributions
 from haemony.admission import withdraw as withdraw_contribution
 from haemony.intake import CheckReport, Contribution
@@ -212,12 +213,17 @@ def admit(
     workspace: WorkspaceOption = Path(),
     json: JsonFlag = False,
 ) -> None:
-    """Take contributions into the lake: check, protect, harmonise, grade, publish one release."""
+    """Take contributions into the lake as one release: seal, relay, receive, harmonise, grade."""
     output = Output(json)
     opened = Workspace(workspace)
     contributions = [load(folder, data) for folder in folders]
     with output.progress("admitting") as watch:
         admission = admit_contributions(contributions, opened, watch)
+    say_admission(admission, workspace, output)
+
+
+def say_admission(admission: Admission, workspace: Path, output: Output) -> None:
+    """Say what an admission did."""
     release = admission.release
     members = {member.id: member for member in release.manifest.members}
     rows = [

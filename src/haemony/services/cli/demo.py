@@ -33,6 +33,8 @@ def demo(
     rows = [(m.facts["title"], m.patients, m.level) for m in members]
     output.table(f"Release {made.release.number}", ("contribution", "patients", "level"), rows)
     output.say("\nPatients made [bold]in silico[/] are simulated, not real.\n")
+    output.say(f"Three parties, each with keys of its own, exchanged the envelopes in {made.post}:")
+    output.say("the partners sealed, the trustee relayed, the platform received.\n")
     output.say(f"Open [bold]{made.report}[/]  the study")
     output.say(f"     [bold]{made.quality}[/]  the quality of what went into it")
     output.say(f"Then: haemony release show -w {folder / 'commons'}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from haemony.parties import Party
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption
 from haemony.workspace import Workspace
 
@@ -20,7 +21,11 @@ def add_to(app: typer.Typer) -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")], json: JsonFlag = False
 ) -> None:
-    """Make a workspace: configuration, keys, governance store, lake."""
+    """Make a workspace with all three parties on this machine, to try everything out.
+
+    Where partners and trustee have machines of their own, each makes its own workspace: haemony
+    partner init, haemony trustee init, haemony platform init.
+    """
     output = Output(json)
     workspace = Workspace.init(folder)
     output.say(f"[bold]{folder}[/] is a workspace. Its keys lie in {folder}/keys, for you alone;")
@@ -32,7 +37,7 @@ def init(
 def events(workspace: WorkspaceOption = Path(), json: JsonFlag = False) -> None:
     """List what happened in a workspace, oldest first."""
     output = Output(json)
-    rows = Workspace(workspace).governance.events()
+    rows = Party.at(workspace).governance.events()
     table = [(row["at"].isoformat(" ", "seconds"), row["action"], row["subject"]) for row in rows]
     output.table("Events", ("when (UTC)", "what", "of"), table)
     output.value(rows)

@@ -1,0 +1,141 @@
+"""The partner's side: seal a contribution, one half to the trustee, the other to the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from haemony.governance.store import Act, Message
+from haemony.intake import Contribution, check
+from haemony.lake.store import write_bytes
+from haemony.model.disease import disease
+from haemony.model.errors import RefusedByPolicy, UsageError
+from haemony.parties.custody import retired
+from haemony.parties.party import Party
+from haemony.privacy import SiteKey, split
+from haemony.privacy.exchange import Part, Role, peek, seal_parts
+
+SITE = "site"
+IDENTITIES = "identities"
+PAYLOAD = "payload"
+SUFFIX = ".haemony"
+
+
+class WrongPartner(UsageError):
+    """The contribution names another partner."""
+
+    def __init__(self, contribution: str, named: str, mine: str) -> None:
+        super().__init__(
+            f"{contribution} names {named!r} as its partner, and this workspace is that of "
+            f"{mine!r}; seal it in the workspace of its own partner, or correct contribution.yaml"
+        )
+
+
+class SealedBefore(RefusedByPolicy):
+    """This very version of a contribution was sealed before."""
+
+    def __init__(self, contribution: str, number: int) -> None:
+        self.contribution, self.number = contribution, number
+        super().__init__(
+            f"this version of {contribution} was sealed before, as number {number}: nothing in its "
+            "files has changed since; if those envelopes are lost, `haemony partner seal --again`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The two envelopes of a seal.
+
+    Attributes:
+        number: How many seals of this contribution there were, this one included.
+        identities: For the trustee.
+        payload: For the platform.
+    """
+
+    number: int
+    identities: Path
+    payload: Path
+
+
+@dataclass(frozen=True)
+class Partner(Party):
+    """A partner in its workspace."""
+
+    role: Role = Role.PARTNER
+
+    @classmethod
+    def init(cls, folder: Path, name: str) -> Partner:
+        """Make a workspace; contributions must name their partner just as it is named here."""
+        cls.make(folder, Role.PARTNER, name, (SITE,))
+        return cls(folder)
+
+    @property
+    def site(self) -> SiteKey:
+        """The key of its pseudonyms."""
+        return SiteKey(self.keys.secret(SITE))
+
+    @property
+    def former(self) -> tuple[SiteKey, ...]:
+        """The retired keys of its pseudonyms, oldest first."""
+        return tuple(SiteKey(self.keys.secret(name)) for name in retired(self))
+
+    def seal(
+        self,
+        contribution: Contribution,
+        out: Path,
+        *,
+        now: datetime,
+        again: bool = False,
+        watch: Callable[[str], None] = lambda _step: None,
+    ) -> Sealed:
+        """Part a contribution into identities and payload, and seal each to its recipient.
+
+        Args:
+            contribution: What to seal.
+            out: Folder for the two envelopes.
+            now: The time, with its zone.
+            again: Whether a version that was sealed before is sealed once more.
+            watch: Told each step by name.
+
+        Raises:
+            WrongPartner: When the contribution names another partner.
+            SealedBefore: When this version was sealed before.
+            NobodyTrusted: When trustee or platform are not known.
+            NotSound: When the check found anything that blocks.
+            DirectIdentifier: When a direct identifier would leave the partner.
+        """
+        if contribution.partner != self.name:
+            raise WrongPartner(contribution.id, contribution.partner, self.name)
+        trustee, platform = self.only(Role.TRUSTEE), self.only(Role.PLATFORM)
+        before = self.governance.messages(Act.SEALED, self.name, contribution.id)
+        same = [message for message in before if message.digest == contribution.digest]
+        if same and not again:
+            raise SealedBefore(contribution.id, same[-1].number)
+        watch(f"check {contribution.id}")
+        checked = check(contribution, disease(contribution.disease).catalogue)
+        watch(f"seal {contribution.id}")
+        halves = split(checked, self.site, self.former)
+        number = max((message.number for message in before), default=0) + 1
+        parts = {
+            IDENTITIES: Part(trustee, halves.identities.to_bytes()),
+            PAYLOAD: Part(platform, halves.payload.to_bytes()),
+        }
+        envelopes = seal_parts(
+            parts,
+            sender=self.card,
+            keys=self.keys,
+            subject=contribution.id,
+            number=number,
+            now=now,
+        )
+        paths = {part: out / f"{contribution.id}-{number}.{part}{SUFFIX}" for part in envelopes}
+        for part, envelope in envelopes.items():
+            write_bytes(paths[part], envelope)
+        waybill, _ = peek(envelopes[PAYLOAD], contribution.id)
+        self.governance.note(
+            Act.SEALED,
+            Message(self.name, contribution.id, number, waybill.message, contribution.digest),
+        )
+        return Sealed(number, paths[IDENTITIES], paths[PAYLOAD])

@@ -1,0 +1,191 @@
+"""At the partner: one checked contribution becomes identities and payload, tied by random tokens.
+
+This is the only place that sees patient numbers, names of centres and calendar dates. Cells of a
+typed column that its dictionary does not allow are blacked out, so that a name in the wrong column
+does not travel; their place is kept, and the platform counts them as what they are.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from haemony.intake.cells import parse
+from haemony.intake.check import CheckReport
+from haemony.intake.contribution import Contribution
+from haemony.intake.dictionary import ColumnType, Role
+from haemony.model.errors import HaemonyError, RefusedByPolicy
+from haemony.privacy.identities import Identities
+from haemony.privacy.payload import ROW, SET_ASIDE, TOKEN, Payload, Table
+from haemony.privacy.pseudonyms import SiteKey
+from haemony.privacy.timeline import UNREADABLE, as_days, count_days, origins
+
+TOKEN_BYTES = 16
+_NUMERIC = {ColumnType.INTEGER, ColumnType.NUMBER}
+
+
+class DirectIdentifier(RefusedByPolicy):
+    """A contribution still carries a column that names people."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        super().__init__(
+            f"direct identifiers never leave the partner, and {', '.join(columns)} "
+            "is declared as one; take it out of the file and the dictionary, then try again"
+        )
+
+
+class NotSound(HaemonyError):
+    """A contribution with blocking findings cannot be admitted."""
+
+    def __init__(self, contribution: str, errors: int, first: str) -> None:
+        self.contribution, self.errors = contribution, errors
+        super().__init__(
+            f"{contribution} has {errors} blocking finding{'s' * (errors > 1)}, first: {first}; "
+            "`haemony contribution check` lists all of them with the way to mend each"
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """The two halves of a contribution; only the token stands in both.
+
+    Attributes:
+        identities: For the trustee.
+        payload: For the platform.
+    """
+
+    identities: Identities
+    payload: Payload
+
+
+def draw_token() -> str:
+    """A token that nobody can guess and that says nothing: 128 random bits, hexadecimal."""
+    return secrets.token_hex(TOKEN_BYTES)
+
+
+def split(
+    checked: CheckReport,
+    site: SiteKey,
+    former: tuple[SiteKey, ...] = (),
+    draw: Callable[[], str] = draw_token,
+) -> Split:
+    """Part a contribution into identities and payload.
+
+    Args:
+        checked: A contribution whose check found nothing that blocks.
+        site: The partner's key.
+        former: Keys that the partner has replaced.
+        draw: Where tokens come from.
+
+    Raises:
+        DirectIdentifier: When the dictionary declares a direct identifier.
+        NotSound: When the check found anything that blocks.
+    """
+    contribution = checked.contribution
+    _refuse(checked)
+    tokens = {patient: draw() for patient in _patients(checked)}
+    identities = Identities(
+        {token: site.pseudonym(patient) for patient, token in tokens.items()},
+        {token: tuple(old.pseudonym(p) for old in former) for p, token in tokens.items() if former},
+    )
+    day_zero = origins(checked)
+    tables: dict[str, Table] = {}
+    aside = [pl.DataFrame(schema=SET_ASIDE)]
+    for name in checked.tables:
+        tables[name], stray = _by_token(checked, name, tokens, day_zero, site)
+        aside.append(stray)
+    payload = Payload(
+        contribution.description,
+        contribution.digest,
+        tuple(sorted(tokens.values())),
+        tables,
+        pl.concat(aside),
+        {raw.path.name: raw.frame.height for raw in checked.tables.values()},
+        checked.problems,
+    )
+    return Split(identities, payload)
+
+
+def _refuse(checked: CheckReport) -> None:
+    direct = tuple(e.column for e in checked.contribution.dictionary if e.role is Role.DIRECT)
+    if direct:
+        raise DirectIdentifier(direct)
+    if not checked.sound:
+        first = checked.problems.filter(pl.col("severity") == "error").row(0, named=True)
+        where = " ".join(filter(None, (first["file"], first["column"])))
+        raise NotSound(checked.contribution.id, checked.errors, f"{where}: {first['rule']}")
+
+
+def _patients(checked: CheckReport) -> list[str]:
+    contribution = checked.contribution
+    column = contribution.dictionary.patient_column(contribution.patients) or ""
+    patients = checked.tables[contribution.patients].frame[column].str.strip_chars()
+    return [patient for patient in patients.to_list() if patient]
+
+
+def _by_token(
+    checked: CheckReport,
+    name: str,
+    tokens: dict[str, str],
+    day_zero: dict[str, object],
+    site: SiteKey,
+) -> tuple[Table, pl.DataFrame]:
+    """One table with tokens for patients, and its rows of patients whom nobody knows."""
+    raw, contribution = checked.tables[name], checked.contribution
+    column = contribution.dictionary.patient_column(name) or ""
+    patients = raw.frame[column].str.strip_chars()
+    known = patients.is_in(list(tokens)).fill_null(value=False)
+    entries = contribution.dictionary.mapped(name)
+    columns = {entry.column for entry in entries} | {entry.at for entry in entries if entry.at}
+    numbered = raw.frame.with_row_index(ROW).with_columns(
+        pl.col(ROW).cast(pl.Int64) + raw.row_number(0)
+    )
+    decimal = raw.layout.decimal or "."
+    shipped = numbered.with_columns(
+        _blacked_out(numbered, contribution, name, c, decimal) for c in sorted(columns)
+    ).with_columns(count_days(checked, name, patients, day_zero))
+    frame = shipped.filter(known).select(
+        patients.filter(known).replace_strict(tokens, return_dtype=pl.String).alias(TOKEN),
+        ROW,
+        *sorted(columns & set(raw.frame.columns)),
+    )
+    hidden = _hide_centres(frame, contribution, name, site)
+    stray = numbered.filter(~known).select(
+        pl.lit("protect").alias("stage"),
+        pl.lit(raw.path.name).alias("file"),
+        pl.col(ROW).alias("row"),
+        pl.lit(column).alias("column"),
+        pl.lit("").alias("element"),
+        pl.lit("the patient has no row in the patient table").alias("reason"),
+    )
+    return Table(name, raw.path.name, hidden, as_days(entries), decimal), stray.cast(SET_ASIDE)
+
+
+def _blacked_out(
+    frame: pl.DataFrame, contribution: Contribution, table: str, column: str, decimal: str
+) -> pl.Series:
+    """A column without the cells that no line of the dictionary allows."""
+    texts = frame[column]
+    declared = [entry for entry in contribution.dictionary.of(table) if entry.column == column]
+    if not all(entry.values or entry.type in _NUMERIC for entry in declared):
+        return texts
+    wrong = [parse(texts, entry, decimal).wrong for entry in declared]
+    return pl.select(
+        pl.when(pl.all_horizontal(wrong)).then(pl.lit(UNREADABLE)).otherwise(texts).alias(column)
+    ).to_series()
+
+
+def _hide_centres(
+    frame: pl.DataFrame, contribution: Contribution, table: str, site: SiteKey
+) -> pl.DataFrame:
+    """Replace the names of treatment centres by pseudonyms under the partner's key."""
+    centres = [e for e in contribution.dictionary.mapped(table) if e.element == "centre"]
+    hidden = {}
+    for entry in centres:
+        names = frame[entry.column].unique().drop_nulls().to_list()
+        hidden[entry.column] = {n: site.centre(n) for n in names if n not in entry.missing}
+    return frame.with_columns(pl.col(name).replace(names) for name, names in hidden.items())
