@@ -107,7 +107,13 @@ def admit(
         CannotWrite: When the disk refuses; the lake is as before.
     """
     _check_names([contribution.id for contribution in contributions])
-    held = [c for c in contributions if _holds(workspace, c, c.digest)]
+    held = [
+        contribution
+        for contribution in contributions
+        if _holds(
+            workspace, contribution, workspace.partner(contribution.partner).version(contribution)
+        )
+    ]
     fresh = [contribution for contribution in contributions if contribution not in held]
     if not fresh:
         return Admission(workspace.lake.latest(), (), tuple(c.id for c in held))
@@ -191,10 +197,10 @@ def _publish(
             yield prepare(arrival.payload, arrival.keys, workspace, number, watch)
 
     release = workspace.lake.publish(graded(), watch=watch)
-    for entry in received:
-        workspace.governance.note(Act.RECEIVED, entry)
     details = {"release": release.number, "manifest": release.manifest.sha256}
     workspace.governance.record("admission published", ", ".join(names)[:255], details)
+    for entry in received:
+        workspace.governance.note(Act.RECEIVED, entry)
     fresh = tuple(name for name in names if name not in unchanged)
     return Admission(release, fresh, tuple(unchanged))
 

@@ -209,7 +209,7 @@ def back_up(party: Party, passphrase: str) -> bytes:
             for path in _files(party.folder / part):
                 archive.writestr(str(path.relative_to(party.folder)), path.read_bytes())
     party.governance.record("backed up", party.role)
-    return pyrage.passphrase.encrypt(whole.getvalue(), passphrase)
+    return bytes(pyrage.passphrase.encrypt(whole.getvalue(), passphrase))
 
 
 def recover(backup: bytes, what: str, passphrase: str, folder: Path) -> Party:

@@ -81,6 +81,10 @@ class Partner(Party):
         """The retired keys of its pseudonyms, oldest first."""
         return tuple(SiteKey(self.keys.secret(name)) for name in retired(self))
 
+    def version(self, contribution: Contribution) -> str:
+        """What the platform knows this version of a contribution by."""
+        return self.site.version(contribution.digest)
+
     def seal(
         self,
         contribution: Contribution,

@@ -64,7 +64,7 @@ class Payload:
 
     Attributes:
         description: What the contribution says of itself.
-        digest: Hash of its files: the identity of this version.
+        digest: Hash of its files under the partner's key: the identity of this version.
         tokens: The tokens of the patient table, sorted.
         tables: Its tables, by name.
         set_aside: Rows kept aside, columns as in :data:`SET_ASIDE`.
@@ -92,11 +92,11 @@ class Payload:
         }
         whole = io.BytesIO()
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr("payload.json", json.dumps(head, ensure_ascii=False))
-            archive.writestr("set_aside", _parquet(self.set_aside))
-            archive.writestr("problems", _parquet(self.problems))
+            _add(archive, "payload.json", json.dumps(head, ensure_ascii=False).encode())
+            _add(archive, "set_aside", _parquet(self.set_aside))
+            _add(archive, "problems", _parquet(self.problems))
             for index, table in enumerate(tables):
-                archive.writestr(f"tables/{index}", _parquet(table.frame))
+                _add(archive, f"tables/{index}", _parquet(table.frame))
         return whole.getvalue()
 
     @classmethod
@@ -124,6 +124,11 @@ class Payload:
                 )
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, pl.exceptions.PolarsError):
             raise Malformed("no payload") from None
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file without the time of day at which it was added."""
+    archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -32,7 +32,7 @@ class Protected:
 
     Attributes:
         description: What the contribution says of itself.
-        digest: Hash of its files: the identity of this version.
+        digest: Hash of its files under the partner's key: the identity of this version.
         anchors: ``person_id`` and ``anchor``, the shifted date of day 0, sorted by person.
         tables: Its tables, by name.
         set_aside: Rows kept aside, columns as in :data:`~haemony.privacy.payload.SET_ASIDE`.

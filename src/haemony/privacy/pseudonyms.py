@@ -35,6 +35,13 @@ class SiteKey:
         message = b"haemony/site/1\0" + patient.encode()
         return SitePseudonym(hmac.digest(self.key, message, "sha256"))
 
+    def version(self, digest: str) -> str:
+        """What the platform may know of the hash of the partner's files, 64 hexadecimal digits.
+
+        The hash itself covers the patient numbers; without the key nobody can try numbers on it.
+        """
+        return hmac.digest(self.key, b"haemony/version/1\0" + digest.encode(), "sha256").hex()
+
     def centre(self, name: str) -> str:
         """Pseudonym of a treatment centre, 12 hexadecimal digits."""
         message = b"haemony/centre/1\0" + name.encode()

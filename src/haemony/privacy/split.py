@@ -100,7 +100,7 @@ def split(
         aside.append(stray)
     payload = Payload(
         contribution.description,
-        contribution.digest,
+        site.version(contribution.digest),
         tuple(sorted(tokens.values())),
         tables,
         pl.concat(aside),
