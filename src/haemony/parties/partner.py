@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from haemony.model.errors import RefusedByPolicy, UsageError
 from haemony.parties.custody import retired
 from haemony.parties.party import Party
 from haemony.privacy import SiteKey, split
+from haemony.privacy.detect import check_identifiers
 from haemony.privacy.exchange import Part, Role, peek, seal_parts
 
 SITE = "site"
@@ -92,6 +93,7 @@ class Partner(Party):
         *,
         now: datetime,
         again: bool = False,
+        allowed: Collection[str] = (),
         watch: Callable[[str], None] = lambda _step: None,
     ) -> Sealed:
         """Part a contribution into identities and payload, and seal each to its recipient.
@@ -101,6 +103,7 @@ class Partner(Party):
             out: Folder for the two envelopes.
             now: The time, with its zone.
             again: Whether a version that was sealed before is sealed once more.
+            allowed: Columns (``table.column``) that look like identifiers and were found harmless.
             watch: Told each step by name.
 
         Raises:
@@ -108,7 +111,8 @@ class Partner(Party):
             SealedBefore: When this version was sealed before.
             NobodyTrusted: When trustee or platform are not known.
             NotSound: When the check found anything that blocks.
-            DirectIdentifier: When a direct identifier would leave the partner.
+            DirectIdentifier: When the dictionary declares a direct identifier.
+            IdentifierFound: When something looks like one that nobody has declared.
         """
         if contribution.partner != self.name:
             raise WrongPartner(contribution.id, contribution.partner, self.name)
@@ -118,9 +122,11 @@ class Partner(Party):
         if same and not again:
             raise SealedBefore(contribution.id, same[-1].number)
         watch(f"check {contribution.id}")
-        checked = check(contribution, disease(contribution.disease).catalogue)
+        catalogue = disease(contribution.disease).catalogue
+        checked = check(contribution, catalogue)
         watch(f"seal {contribution.id}")
         halves = split(checked, self.site, self.former)
+        check_identifiers(halves.payload, catalogue, allowed)
         number = max((message.number for message in before), default=0) + 1
         parts = {
             IDENTITIES: Part(trustee, halves.identities.to_bytes()),
@@ -142,4 +148,6 @@ class Partner(Party):
             Act.SEALED,
             Message(self.name, contribution.id, number, waybill.message, contribution.digest),
         )
+        if allowed:
+            self.governance.record("columns allowed", contribution.id, {"columns": sorted(allowed)})
         return Sealed(number, paths[IDENTITIES], paths[PAYLOAD])
