@@ -1,0 +1,56 @@
+"""Anonymity: hierarchies, privacy models, loss, and the searches that trade one for the other."""
+
+from haemony.privacy.anonymity.anonymised import Anonymised, Recoding, anonymise
+from haemony.privacy.anonymity.disclosure import Exposure, Risk, risk
+from haemony.privacy.anonymity.hierarchy import Hierarchy
+from haemony.privacy.anonymity.lattice import Proof
+from haemony.privacy.anonymity.loss import Loss
+from haemony.privacy.anonymity.models import (
+    AverageRisk,
+    DeltaPresence,
+    DistinctLDiversity,
+    EntropyLDiversity,
+    Equal,
+    Ground,
+    Hierarchical,
+    KAnonymity,
+    KMap,
+    Model,
+    Monotone,
+    Ordered,
+    RecursiveCLDiversity,
+    StrictAverageRisk,
+    TCloseness,
+)
+from haemony.privacy.anonymity.optimum import Effort
+from haemony.privacy.anonymity.uniques import SpecialUniques, special_uniques
+
+__all__ = [
+    "Anonymised",
+    "AverageRisk",
+    "DeltaPresence",
+    "DistinctLDiversity",
+    "Effort",
+    "EntropyLDiversity",
+    "Equal",
+    "Exposure",
+    "Ground",
+    "Hierarchical",
+    "Hierarchy",
+    "KAnonymity",
+    "KMap",
+    "Loss",
+    "Model",
+    "Monotone",
+    "Ordered",
+    "Proof",
+    "Recoding",
+    "RecursiveCLDiversity",
+    "Risk",
+    "SpecialUniques",
+    "StrictAverageRisk",
+    "TCloseness",
+    "anonymise",
+    "risk",
+    "special_uniques",
+]
