@@ -20,7 +20,7 @@ from haemony.model.errors import RefusedByPolicy
 from haemony.parties import Partner, Party, Trustee
 from haemony.privacy.exchange import Role
 
-SECRETS = ("shift", "signing")
+SECRETS = ("shift", "signing", "cuts")
 LOCAL = "parties"
 
 

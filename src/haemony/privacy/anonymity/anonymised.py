@@ -21,6 +21,7 @@ from haemony.privacy.anonymity.table import Node, Table
 class Recoding(Enum):
     """How cells may be generalised."""
 
+    LOCAL = "local"
     FULL_DOMAIN = "full domain"
     """Every cell of a column to the same level: easier to analyse, with a proof of the optimum."""
 

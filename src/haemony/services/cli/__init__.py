@@ -14,6 +14,7 @@ from haemony.services.cli import (
     contributions,
     demo,
     parties,
+    privacy,
     releases,
     studies,
     workspaces,
@@ -34,6 +35,7 @@ demo.add_to(app)
 workspaces.add_to(app)
 contributions.add_to(app)
 parties.add_to(app)
+privacy.add_to(app)
 releases.add_to(app)
 studies.add_to(app)
 catalogue.add_to(app)

@@ -49,9 +49,8 @@ class Output:
         """A table for people; numbers to the right."""
         if self.json:
             return
-        table = Table(
-            title=title, title_justify="left", header_style="bold", box=None, pad_edge=False
-        )
+        self._screen.print(f"[italic]{escape(title)}[/]", soft_wrap=True)
+        table = Table(header_style="bold", box=None, pad_edge=False)
         for index, column in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")

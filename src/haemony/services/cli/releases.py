@@ -13,6 +13,7 @@ from haemony.lake.lineage import Trace, trace_row
 from haemony.lake.manifest import Member
 from haemony.model.errors import Exit
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
+from haemony.services.cli.privacy import export
 from haemony.services.report import grade_page
 from haemony.workspace import Workspace
 
@@ -28,6 +29,9 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog="Example: haemony release show 2 -w commons --html grade.html")(show)
     group.command(epilog="Example: haemony release verify -w commons")(verify)
     group.command(epilog="Example: haemony release diff 1 2 -w commons")(diff)
+    group.command(epilog="Example: haemony release export --policy cut.toml -w commons -o cut")(
+        export
+    )
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -37,6 +39,16 @@ def check_page(report: CheckReport) -> str:
 def grade_page(release: Release) -> str:
     """The grade of every contribution of a release, with reasons a curator understands."""
     return render("grade.html.j2", manifest=release.manifest)
+
+
+def cut_page(assessment: Mapping[str, Any], source: str) -> str:
+    """The assessment of what leaves under a policy, in the parts that regulators ask for.
+
+    Args:
+        assessment: What :func:`~haemony.privacy.assessment.assess` says, and more after an export.
+        source: What was cut, in words.
+    """
+    return render("cut.html.j2", a=assessment, source=source)
 
 
 def render(name: str, **values: object) -> str:

@@ -1,0 +1,196 @@
+"""One cut's story, from a release to what may leave: select → cut → compare → sign, or refuse.
+
+What leaves the lake is generalised, measured, attacked, and refused when it misses its policy. Its
+records carry pseudonyms of their own, which no other cut shares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from haemony.analysis import survival
+from haemony.lake import Release
+from haemony.lake.manifest import canonical
+from haemony.lake.signing import Signer
+from haemony.lake.store import hash_file, write_bytes, writing
+from haemony.model.errors import HaemonyError, UsageError
+from haemony.parties.party import AlreadyThere
+from haemony.privacy.assessment import assess
+from haemony.privacy.cut import Cut, PolicyMissed, cut
+from haemony.privacy.policy import Policy, UtilityPlan
+from haemony.workspace import Workspace
+
+Watch = Callable[[str], None]
+RECORD = "record"
+PSEUDONYM_DIGITS = 16
+
+
+class NoReferenceModel(UsageError):
+    """The reference model of a policy cannot be fitted."""
+
+    def __init__(self, policy: str, cause: HaemonyError) -> None:
+        super().__init__(f"the reference model of {policy!r} cannot be fitted: {cause}")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What has left.
+
+    Attributes:
+        folder: Where it lies: table, policy, assessment, manifest, signature.
+        cut: The records and their risk.
+        assessment: What a reviewer must know, as plain values.
+    """
+
+    folder: Path
+    cut: Cut
+    assessment: dict[str, Any]
+
+
+def export(
+    release: Release,
+    policy: Policy,
+    workspace: Workspace,
+    folder: Path,
+    *,
+    source: Path,
+    page: Callable[[dict[str, Any]], str],
+    watch: Watch = lambda _step: None,
+) -> Export:
+    """Cut a release to what may leave under a policy, and write it with its signed assessment.
+
+    Args:
+        release: What to cut.
+        policy: What may leave.
+        workspace: Whose keys sign, and whose ledger remembers.
+        folder: Absent or empty.
+        source: The policy's file; a copy travels with the cut.
+        page: Makes of the assessment a page for people; it is signed with the rest.
+        watch: Told each step by name.
+
+    Raises:
+        PolicyMissed: When the cut misses its policy; nothing is written.
+        UnknownElement: When the policy names what the release does not know.
+        NoReferenceModel: When the reference model cannot be fitted.
+        AlreadyThere: When the folder holds anything.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise AlreadyThere(folder)
+    watch("select")
+    table = release.features(list(policy.columns))
+    subject = f"release {release.number}, {policy.name}"[:255]
+    try:
+        watch("cut")
+        made = cut(table.drop("person_id"), policy)
+        watch("compare")
+        utility = _compare(table, made, policy)
+    except PolicyMissed as missed:
+        details = {"reasons": list(missed.reasons)}
+        workspace.governance.record("export refused", subject, details)
+        raise
+    assessment = {
+        "release": {"number": release.number, "manifest": release.manifest.sha256},
+        "in silico": any(member.facts["in_silico"] for member in release.manifest.members),
+        **assess(made),
+    }
+    assessment["utility"]["reference model"] = utility
+    watch("write")
+    said = {
+        "policy.toml": source.read_bytes(),
+        "assessment.json": canonical(assessment),
+        "assessment.html": page(assessment).encode(),
+    }
+    _write(made, table, said, workspace, folder)
+    workspace.governance.record("exported", subject, {"policy": policy.sha256})
+    return Export(folder, made, assessment)
+
+
+def _compare(table: pl.DataFrame, made: Cut, policy: Policy) -> dict[str, Any] | None:
+    """The log hazard ratios of the reference model before and after."""
+    plan = policy.utility
+    if plan is None:
+        return None
+    try:
+        before = survival.cox(plan.formula, table)
+        after = survival.cox(plan.formula, made.frame)
+    except HaemonyError as fault:
+        raise NoReferenceModel(policy.name, fault) from fault
+    change = after.coefficients - before.coefficients
+    largest = float(np.abs(change).max())
+    if not largest <= plan.tolerance:
+        reason = f"a log hazard ratio moves by {largest:.3f} (at most {plan.tolerance})"
+        raise PolicyMissed(policy.name, (reason,))
+    return _reference(plan, before, after, largest)
+
+
+def _reference(
+    plan: UtilityPlan, before: survival.CoxFit, after: survival.CoxFit, largest: float
+) -> dict[str, Any]:
+    rows = zip(before.table().to_dicts(), after.table().to_dicts(), strict=True)
+    return {
+        "formula": plan.formula,
+        "tolerance": plan.tolerance,
+        "largest change": largest,
+        "terms": [
+            {
+                "term": old["term"],
+                "log hazard ratio before": old["estimate"],
+                "after": new["estimate"],
+                "standard error before": old["std_err"],
+                "change": new["estimate"] - old["estimate"],
+            }
+            for old, new in rows
+        ],
+    }
+
+
+def pseudonyms(table: pl.DataFrame, made: Cut, key: bytes, purpose: str) -> pl.Series:
+    """Names of the records of a cut: HMAC-SHA-256 of person under the platform's key for cuts."""
+    persons = table["person_id"].gather(list(made.rows))
+    names = [
+        hmac.digest(key, f"haemony/record/1\0{purpose}\0{person}".encode(), "sha256").hex()
+        for person in persons
+    ]
+    return pl.Series(RECORD, [name[:PSEUDONYM_DIGITS] for name in names], dtype=pl.String)
+
+
+def _write(
+    made: Cut,
+    table: pl.DataFrame,
+    said: dict[str, bytes],
+    workspace: Workspace,
+    folder: Path,
+) -> None:
+    """Write everything beside the folder, then put it in place in one step."""
+    draft = folder.with_name(f".tmp-{folder.name}")
+    with writing(folder):
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+    purpose = hashlib.sha256(said["assessment.json"]).hexdigest()
+    names = pseudonyms(table, made, workspace.keys.secret("cuts"), purpose)
+    records = made.frame.insert_column(0, names).sort(RECORD)
+    whole = io.BytesIO()
+    records.write_parquet(whole, compression="zstd")
+    write_bytes(draft / "cut.parquet", whole.getvalue())
+    write_bytes(draft / "cut.csv", records.write_csv().encode())
+    for name, content in said.items():
+        write_bytes(draft / name, content)
+    files = {path.name: hash_file(path) for path in sorted(draft.iterdir())}
+    manifest = canonical({"files": files})
+    write_bytes(draft / "manifest.json", manifest)
+    signer = Signer(workspace.keys.secret("signing"))
+    write_bytes(draft / "signature.json", signer.sign(manifest))
+    with writing(folder):
+        if folder.exists():
+            folder.rmdir()
+        draft.replace(folder)

@@ -1,0 +1,313 @@
+"""A privacy policy: what may leave, for whom, at what risk; a file that people review.
+
+Everything that is not named stays: a column goes out because the policy says how, never because
+nobody thought of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from haemony.model.errors import UsageError
+from haemony.privacy.anonymity import (
+    AverageRisk,
+    DistinctLDiversity,
+    EntropyLDiversity,
+    Hierarchy,
+    KAnonymity,
+    Model,
+    Recoding,
+    RecursiveCLDiversity,
+    StrictAverageRisk,
+    TCloseness,
+)
+
+THRESHOLD = 0.09
+"""The highest risk of a record that EMA Policy 0070 and Health Canada accept in public."""
+
+
+class Treatment(StrEnum):
+    """What happens to a quasi-identifier."""
+
+    KEEP = "keep"
+    GENERALISE = "generalise"
+    MICROAGGREGATE = "microaggregate"
+
+
+class PolicyFault(UsageError):
+    """A policy cannot be understood."""
+
+    def __init__(self, policy: str, where: str, reason: str) -> None:
+        self.policy, self.where, self.reason = policy, where, reason
+        super().__init__(f"{policy}, {where}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class QuasiIdentifier:
+    """A column that others may know of a person.
+
+    Attributes:
+        column: Its name.
+        treatment: What happens to it.
+        hierarchy: How it generalises; None unless it is generalised.
+    """
+
+    column: str
+    treatment: Treatment
+    hierarchy: Hierarchy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coarsening:
+    """What happens to the numbers of a released column that is no quasi-identifier.
+
+    Attributes:
+        column: Its name.
+        bottom: Smaller numbers are told as this one.
+        top: Greater numbers are told as this one.
+        round_to: Numbers are told as the nearest multiple.
+        digits: Numbers are told to so many significant digits.
+    """
+
+    column: str
+    bottom: float | None = None
+    top: float | None = None
+    round_to: float | None = None
+    digits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttackPlan:
+    """How a cut is attacked before it leaves.
+
+    Attributes:
+        held_out: Share of the people kept back as control.
+        tolerated: Excess risk over control that is accepted, at the lower end of its interval.
+        seed: Of every random choice.
+    """
+
+    held_out: float = 0.2
+    tolerated: float = 0.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UtilityPlan:
+    """Which analysis must survive, and by how much its estimates may move.
+
+    Attributes:
+        formula: A Cox model over columns of the cut.
+        tolerance: The largest change of a log hazard ratio that is accepted.
+    """
+
+    formula: str
+    tolerance: float = 0.05
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may leave, for whom, at what risk.
+
+    Attributes:
+        name: How it is called.
+        recipient: Who gets what leaves.
+        context: Under which conditions.
+        threshold: The highest risk of one record that is accepted.
+        suppression_limit: The share of records that may be left out.
+        recoding: How quasi-identifiers may be generalised.
+        quasi_identifiers: Columns that others may know.
+        models: What every class of equal records satisfies, beside k-anonymity at the threshold.
+        released: Columns that go out beside them, and how they are coarsened.
+        dropped: Columns that stay, named so that nobody forgot them.
+        attacks: How the cut is attacked; None for none.
+        utility: Which analysis must survive; None for none.
+        sha256: Hash of the file; empty for a policy made in memory.
+    """
+
+    name: str
+    recipient: str
+    context: str
+    quasi_identifiers: tuple[QuasiIdentifier, ...]
+    threshold: float = THRESHOLD
+    suppression_limit: float = 0.05
+    recoding: Recoding = Recoding.LOCAL
+    models: tuple[Model, ...] = ()
+    released: tuple[Coarsening, ...] = ()
+    dropped: tuple[str, ...] = ()
+    attacks: AttackPlan | None = None
+    utility: UtilityPlan | None = None
+    sha256: str = field(default="", compare=False)
+
+    @property
+    def k(self) -> int:
+        """Records that a class has at least, so that one over k is no more than the threshold.
+
+        Example:
+            >>> Policy("cut", "anyone", "public", ()).k
+            12
+        """
+        return math.ceil(1 / self.threshold - 1e-12)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that go out, in order."""
+        named = [q.column for q in self.quasi_identifiers] + [c.column for c in self.released]
+        return tuple(named)
+
+    @classmethod
+    def read(cls, path: Path) -> Policy:
+        """Read a policy from a TOML file; hierarchies lie beside it.
+
+        Raises:
+            PolicyFault: When it cannot be understood; names place and remedy.
+            BadHierarchy: When a hierarchy is none.
+        """
+        try:
+            content = path.read_bytes()
+            given = tomllib.loads(content.decode("utf-8"))
+        except FileNotFoundError:
+            raise PolicyFault(path.name, "the file", "is absent; give the path of one") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+            raise PolicyFault(path.name, "the file", f"is no TOML: {fault}") from None
+        return _Reader(path, given).policy(hashlib.sha256(content).hexdigest())
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one file; every complaint names the place in it."""
+
+    path: Path
+    given: Mapping[str, Any]
+
+    def policy(self, sha256: str) -> Policy:
+        known = {
+            "name", "recipient", "context", "threshold", "suppression_limit", "recoding",
+            "quasi_identifiers", "models", "released", "dropped", "attacks", "utility",
+        }  # fmt: skip
+        for name in sorted(set(self.given) - known):
+            raise self.fault(name, f"is not known; a policy has {', '.join(sorted(known))}")
+        quasi = self.table(self.given, "quasi_identifiers", "the file")
+        released = self.given.get("released", {})
+        if isinstance(released, list):
+            released = {name: {} for name in released}
+        made = Policy(
+            name=self.text("name"),
+            recipient=self.text("recipient"),
+            context=self.text("context"),
+            quasi_identifiers=tuple(self.quasi(name, spec) for name, spec in quasi.items()),
+            threshold=self.share(self.given, "threshold", THRESHOLD, "the file"),
+            suppression_limit=self.share(self.given, "suppression_limit", 0.05, "the file"),
+            recoding=self.choice(Recoding, self.given.get("recoding", "local"), "recoding"),
+            models=tuple(self.model(spec) for spec in self.given.get("models", ())),
+            released=tuple(
+                self.build(Coarsening, {"column": name, **spec}, f"released.{name}")
+                for name, spec in released.items()
+            ),
+            dropped=tuple(map(str, self.given.get("dropped", ()))),
+            attacks=self.plan(AttackPlan, "attacks"),
+            utility=self.plan(UtilityPlan, "utility"),
+            sha256=sha256,
+        )
+        self.check(made)
+        return made
+
+    def check(self, made: Policy) -> None:
+        if not made.quasi_identifiers:
+            raise self.fault("quasi_identifiers", "names none; what could others know of a person?")
+        if not made.threshold > 0:
+            raise self.fault("threshold", "is 0, which nothing reaches; 0.09 is the usual one")
+        treatments = [quasi.treatment for quasi in made.quasi_identifiers]
+        averaged = treatments.count(Treatment.MICROAGGREGATE)
+        if averaged > 1 or (averaged and made.models):
+            reason = "one column may be microaggregated, and then under k-anonymity alone"
+            raise self.fault("quasi_identifiers", reason)
+        if made.recoding is Recoding.FULL_DOMAIN and set(treatments) != {Treatment.GENERALISE}:
+            reason = "full-domain recoding generalises all quasi-identifiers; choose local"
+            raise self.fault("recoding", reason)
+        named = [*made.columns, *made.dropped]
+        for column in named:
+            if named.count(column) > 1:
+                raise self.fault(column, "stands there twice; a column is treated in one way")
+
+    def quasi(self, column: str, spec: Mapping[str, Any]) -> QuasiIdentifier:
+        where = f"quasi_identifiers.{column}"
+        if not isinstance(spec, dict):
+            raise self.fault(where, 'is no table; write {treatment = "keep"}, for instance')
+        treatment = self.choice(Treatment, spec.get("treatment", ""), f"{where}.treatment")
+        extra = set(spec) - {"treatment", "hierarchy"}
+        if extra:
+            raise self.fault(where, f"{', '.join(sorted(extra))} is not known")
+        if treatment is not Treatment.GENERALISE:
+            return QuasiIdentifier(column, treatment)
+        if "hierarchy" not in spec:
+            raise self.fault(
+                where, "is generalised along a hierarchy; name its file: hierarchy = …"
+            )
+        file = self.path.parent / str(spec["hierarchy"])
+        if not file.is_file():
+            reason = f"the hierarchy {file.name} is absent; `haemony hierarchy draft` writes one"
+            raise self.fault(where, reason)
+        return QuasiIdentifier(column, treatment, Hierarchy.read(column, file))
+
+    def model(self, spec: Mapping[str, Any]) -> Model:
+        kinds = {
+            "k-anonymity": KAnonymity,
+            "distinct l-diversity": DistinctLDiversity,
+            "entropy l-diversity": EntropyLDiversity,
+            "recursive (c,l)-diversity": RecursiveCLDiversity,
+            "t-closeness": TCloseness,
+            "average risk": AverageRisk,
+            "strict average risk": StrictAverageRisk,
+        }
+        given = dict(spec)
+        kind = kinds.get(str(given.pop("model", "")))
+        if kind is None:
+            raise self.fault("models", f"each has model = one of: {', '.join(kinds)}")
+        return self.build(kind, given, "models")
+
+    def plan(self, kind: type[Value], name: str) -> Value | None:
+        spec = self.given.get(name)
+        return None if spec is None else self.build(kind, spec, name)
+
+    def build(self, kind: type[Value], spec: Mapping[str, Any], where: str) -> Value:
+        try:
+            return kind(**spec)
+        except TypeError as fault:
+            raise self.fault(where, str(fault).replace("__init__() ", "")) from None
+
+    def choice(self, kind: type[Value], value: object, where: str) -> Value:
+        try:
+            return kind(value)  # type: ignore[call-arg]
+        except ValueError:
+            allowed = ", ".join(str(one.value) for one in kind)  # type: ignore[attr-defined]
+            raise self.fault(where, f"is {value!r} and takes one of: {allowed}") from None
+
+    def text(self, name: str) -> str:
+        if not str(self.given.get(name, "")).strip():
+            raise self.fault(name, "is absent; a reviewer must know it")
+        return str(self.given[name])
+
+    def table(self, given: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+        found = given.get(name, {})
+        if not isinstance(found, dict):
+            raise self.fault(where, f"{name} is no table")
+        return found
+
+    def share(self, given: Mapping[str, Any], name: str, default: float, where: str) -> float:
+        value = given.get(name, default)
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self.fault(where, f"{name} is {value!r} and lies between 0 and 1")
+        return float(value)
+
+    def fault(self, where: str, reason: str) -> PolicyFault:
+        return PolicyFault(self.path.name, where, reason)

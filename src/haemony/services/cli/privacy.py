@@ -1,0 +1,128 @@
+"""``haemony risk``, ``haemony anonymise`` and ``haemony release export``: measured anonymity."""
+
+from __future__ import annotations
+
+import json as jsons
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haemony.export import export as export_cut
+from haemony.intake.readers import read
+from haemony.lake.store import write_bytes
+from haemony.privacy import risk as measure
+from haemony.privacy.assessment import assess, describe
+from haemony.privacy.cut import cut
+from haemony.privacy.policy import THRESHOLD, Policy
+from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption
+from haemony.services.report import cut_page
+from haemony.workspace import Workspace
+
+FileArgument = Annotated[
+    Path, typer.Argument(help="A table: CSV, XLSX, Parquet, SAS, SPSS, Stata, RData.")
+]
+PolicyOption = Annotated[Path, typer.Option("--policy", help="The policy, a TOML file.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands that work alone on any table."""
+    app.command(epilog="Example: haemony risk patients.csv --qi age,sex,centre")(risk)
+    app.command(epilog="Example: haemony anonymise patients.csv --policy policy.toml -o cut")(
+        anonymise
+    )
+
+
+def risk(
+    file: FileArgument,
+    qi: Annotated[str, typer.Option("--qi", help="Quasi-identifiers, separated by commas.")],
+    threshold: Annotated[
+        float, typer.Option(help="The highest risk of one record that is accepted.")
+    ] = THRESHOLD,
+    json: JsonFlag = False,
+) -> None:
+    """Measure how easily people could be found again in a table."""
+    output = Output(json)
+    columns = [name.strip() for name in qi.split(",") if name.strip()]
+    found = measure(read(file).frame, columns, threshold)
+    plain = describe(found)
+    output.table(f"Risk of {file.name} by {', '.join(columns)}", ("", ""), rows_of(plain))
+    sizes = [(row["size"], row["classes"], row["rows"]) for row in plain["class sizes"][:12]]
+    output.table("Smallest classes", ("records alike", "classes", "records"), sizes)
+    output.value({"file": file.name, "quasi-identifiers": columns, "threshold": threshold, **plain})
+
+
+def rows_of(plain: dict[str, object]) -> list[tuple[str, str]]:
+    """A described risk, a line each."""
+    return [
+        (name, _told(name, value)) for name, value in plain.items() if not isinstance(value, list)
+    ]
+
+
+def _told(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.1%}" if name.startswith("share") else f"{value:.4f}"
+    return f"{value:,}"
+
+
+def anonymise(
+    file: FileArgument,
+    policy: PolicyOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cut; made if absent.")],
+    json: JsonFlag = False,
+) -> None:
+    """Cut a table to what may leave under a policy, with the risk before and after."""
+    output = Output(json)
+    rules = Policy.read(policy)
+    raw = read(file).frame
+    with output.progress("anonymising"):
+        made = cut(raw, rules)
+    assessment = assess(made)
+    folder = out.resolve()
+    write_bytes(folder / "cut.csv", made.frame.write_csv().encode())
+    text = jsons.dumps(assessment, ensure_ascii=False, indent=2)
+    write_bytes(folder / "assessment.json", text.encode())
+    write_bytes(folder / "assessment.html", cut_page(assessment, file.name).encode())
+    say(assessment, output)
+    output.say(f"[bold]{out}/cut.csv[/] may leave; [bold]{out}/assessment.html[/] says why.")
+    output.value({"out": str(folder), **assessment})
+
+
+def say(assessment: dict[str, dict[str, dict[str, object]]], output: Output) -> None:
+    """The risk before and after, side by side, and what was lost."""
+    before, after = (dict(rows_of(assessment["risk"][when])) for when in ("before", "after"))
+    rows = [(name, before[name], after[name]) for name in before]
+    output.table("Risk", ("", "before", "after"), rows)
+    lost = [(name, f"{value:.4f}") for name, value in assessment["utility"]["loss"].items()]
+    output.table("Loss", ("quasi-identifier", "loss"), lost)
+
+
+def export(
+    policy: PolicyOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new or empty folder for the cut.")],
+    number: Annotated[
+        int | None, typer.Argument(help="Number of the release; the latest unless given.")
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Cut a release to what may leave under a policy; refused when it misses the policy."""
+    output = Output(json)
+    opened = Workspace(workspace)
+    rules = Policy.read(policy)
+    with output.progress("exporting") as watch:
+        made = export_cut(
+            opened.lake.release(number),
+            rules,
+            opened,
+            out.resolve(),
+            source=policy,
+            page=lambda assessment: cut_page(assessment, "a release of the lake"),
+            watch=watch,
+        )
+    say(made.assessment, output)
+    if model := made.assessment["utility"]["reference model"]:
+        changes = [(t["term"], f"{t['change']:+.4f}") for t in model["terms"]]
+        output.table("Reference model", ("term", "change of the log hazard ratio"), changes)
+    output.say(f"[bold]{out}[/] may leave for {rules.recipient}; assessment.html says why.")
+    output.value({"out": str(made.folder), **made.assessment})
