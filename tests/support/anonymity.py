@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -61,6 +61,23 @@ def covers(
             if (cell or "") not in above[value or ""]:
                 return False
     return True
+
+
+def satisfied(
+    recoded: pl.DataFrame,
+    original: pl.DataFrame,
+    columns: Iterable[str],
+    models: Sequence[Model],
+    kept: Sequence[bool] | None = None,
+) -> bool:
+    """Whether each class of equal rows that was kept passes every model."""
+    groups: dict[Row, list[int]] = defaultdict(list)
+    for position, row in enumerate(recoded.select(list(columns)).iter_rows()):
+        if kept is None or kept[position]:
+            groups[row].append(position)
+    return all(
+        _passes(model, members, 0, original) for members in groups.values() for model in models
+    )
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,17 @@ class Table:
         """Distinct tuples."""
         return len(self.counts)
 
+    def part(self, chosen: Bools) -> Table:
+        """Some of the tuples (d,), without their rows; sensitive totals stay those of the whole."""
+        return Table(
+            self.hierarchies,
+            tuple(codes[chosen] for codes in self.columns),
+            self.counts[chosen],
+            self.population[chosen],
+            self.of_row[:0],
+            {name: column.part(chosen) for name, column in self.sensitive.items()},
+        )
+
     @property
     def top(self) -> Node:
         """The node at which everything is generalised."""
@@ -131,17 +142,26 @@ class Sensitive:
         tuples: (p,) the tuple of each pair of tuple and value.
         codes: (p,) the value of each pair.
         counts: (p,) rows of each pair.
+        totals: (v,) rows of each value in the whole frame.
     """
 
     values: tuple[str, ...]
     tuples: Counts
     codes: Counts
     counts: Counts
+    totals: Counts
 
-    @cached_property
-    def totals(self) -> Counts:
-        """Rows (v,) of each value in the whole frame."""
-        return _sums(self.codes, self.counts, len(self.values))
+    def part(self, chosen: Bools) -> Sensitive:
+        """What some of the tuples (d,) carry, renumbered; the totals stay."""
+        here = chosen[self.tuples]
+        number = np.cumsum(chosen) - 1
+        return Sensitive(
+            self.values,
+            number[self.tuples[here]],
+            self.codes[here],
+            self.counts[here],
+            self.totals,
+        )
 
 
 @dataclass(frozen=True)
@@ -200,7 +220,13 @@ def _beside(frame: pl.DataFrame, name: str, of_row: Counts) -> Sensitive:
     kinds = values.unique().sort()
     codes = values.cast(pl.Enum(kinds)).to_physical().to_numpy().astype(np.int64)
     pairs, counts = np.unique(of_row * len(kinds) + codes, return_counts=True)
-    return Sensitive(tuple(kinds), pairs // len(kinds), pairs % len(kinds), counts.astype(np.int64))
+    return Sensitive(
+        tuple(kinds),
+        pairs // len(kinds),
+        pairs % len(kinds),
+        counts.astype(np.int64),
+        np.bincount(codes, minlength=len(kinds)).astype(np.int64),
+    )
 
 
 def check_columns(frame: pl.DataFrame, columns: Sequence[str]) -> None:
