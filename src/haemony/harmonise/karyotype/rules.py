@@ -11,6 +11,7 @@ denies it. A term is one of
     rcp(v;11q23)          reciprocal: the translocation itself, or all of its derivatives
     t(9;11;v)             a variant translocation with a third partner
     +del(11)  +add(21q)   the rebuilt chromosome is extra, beside its normal copies
+    +any(11)              an extra chromosome, whole or rebuilt; not one that replaces a lost one
     inv(16)(p13q22)  i(17)(q10)  del(20q)  add(17p)  dic(5;17)  der(1;7)(q10;p10)
                           any other ISCN kind, with chromosomes, and bands if they matter
     loss(5q)  gain(1q)    a piece of the arm lost or gained by rearrangement: deletions, derivatives
@@ -243,6 +244,9 @@ def _call(rule: str, word: str, inside: str, bands: str) -> tuple[Test, frozense
     if word == "rcp":
         sites = _sites(rule, inside, bands)
         return _is_reciprocal(sites), _listed_under(sites)
+    if word == "+any" and not bands:
+        name = _known(rule, inside)
+        return _has_one_more(name), frozenset({name})
     extra = word.startswith("+")
     kind = KINDS.get(word.removeprefix("+"))
     if kind is None:
@@ -383,6 +387,17 @@ def _has_extra(kind: Kind, sites: tuple[_Site, ...]) -> Test:
         item.kind is kind and item.sign is Sign.GAINED and _fits(sites, item)
         for item in clone.abnormalities
     )
+
+
+def _has_one_more(name: str) -> Test:
+    """More gains of the chromosome than losses: `-7,+der(7)` is a replacement written the old way."""
+
+    def test(clone: Clone) -> bool:
+        mine = [item for item in clone.abnormalities if name in item.chromosomes]
+        gained = sum(item.copies for item in mine if item.sign is Sign.GAINED)
+        return gained > sum(item.copies for item in mine if item.sign is Sign.LOST)
+
+    return test
 
 
 def _is_reciprocal(sites: tuple[_Site, ...]) -> Test:
