@@ -24,8 +24,9 @@ denies it. A term is one of
 
 Bands are compared as far as both sides were resolved: the rule's q22 agrees with q22.3 and with q2.
 Only clonal, acquired abnormalities of the patient's own cells count. The answer is `None` when
-there is no karyotype, when an unreadable item of the formula might be the finding, and when a rule
-asks for an arm and the formula names a rebuilt chromosome without its breakpoint (`der(17)`).
+there is no karyotype, when an unreadable item of the formula might be the finding, when a rule
+asks for an arm and the formula names a rebuilt chromosome without its breakpoint (`der(17)`), and
+when it says that the chromosome is rebuilt and not how (`abn(16)(q22)`).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Term:
     """One question about a karyotype.
 
     `concerns` are the chromosomes under which ISCN lists the finding; `arm_of` is the chromosome of
-    which the term asks for an arm.
+    which the term asks for an arm; `rebuilt` are the chromosomes whose rearrangement is asked for.
     """
 
     text: str
@@ -86,6 +87,7 @@ class Term:
     concerns: frozenset[str]
     denied: bool = False
     arm_of: str = ""
+    rebuilt: frozenset[str] = frozenset()
 
     def answer(self, karyotype: Karyotype) -> bool | None:
         """Say yes, no, or `None` where an unread or unlocated item might be the finding."""
@@ -93,6 +95,8 @@ class Term:
         if not found and _may_hide(karyotype, self.concerns):
             return None
         if not found and self.arm_of and _is_unlocated(karyotype, self.arm_of):
+            return None
+        if not found and _is_unspecified(karyotype, self.rebuilt):
             return None
         return found is not self.denied
 
@@ -168,6 +172,14 @@ def _is_unlocated(karyotype: Karyotype, name: str) -> bool:
     )
 
 
+def _is_unspecified(karyotype: Karyotype, names: frozenset[str]) -> bool:
+    """`abn(16)(q22)` says that 16 is rebuilt, not how: it may be an inv(16)."""
+    return any(
+        item.kind is Kind.UNSPECIFIED and not names.isdisjoint(item.chromosomes)
+        for item in karyotype.abnormalities
+    )
+
+
 def _in_any_clone(test: Test) -> Callable[[Karyotype], bool]:
     return lambda karyotype: any(test(clone) for clone in karyotype.clonal if clone.abnormalities)
 
@@ -184,7 +196,7 @@ def _term(rule: str, part: str) -> Term:
         return Term(text, _summary(text), frozenset(), denied)
     if text.lstrip("+") in _ELEMENTS:
         kind = _ELEMENTS[text.lstrip("+")]
-        return Term(text, _in_any_clone(_has_element(kind)), frozenset(), denied)
+        return Term(text, _in_any_clone(_has_element(kind)), frozenset(_ORDER), denied)
     if whole := _WHOLE.fullmatch(text):
         name = _known(rule, whole[2])
         test = _has_whole(name, Sign(whole[1]))
@@ -192,12 +204,19 @@ def _term(rule: str, part: str) -> Term:
     if call := _CALL.fullmatch(text):
         test, concerns = _call(rule, call[1] + call[2], call[3], call[4] or "")
         arm = _ARM.fullmatch(call[3])
-        return Term(text, _in_any_clone(test), concerns, denied, arm[1] if arm else "")
+        rebuilt = frozenset() if call[2] == "any" else _chromosomes_of(call[3])
+        return Term(text, _in_any_clone(test), concerns, denied, arm[1] if arm else "", rebuilt)
     raise KaryotypeRuleError(
         rule,
         reason=f"{text!r} is not a term",
         fix="write for example -7, del(5q), loss(5q), t(8;21)(q22;q22), any(7) or complex",
     )
+
+
+def _chromosomes_of(inside: str) -> frozenset[str]:
+    """The chromosomes named in the first bracket of a term: of `t(v;11q23)` it is 11."""
+    found = (_FIELD.fullmatch(field) for field in inside.split(";"))
+    return frozenset(item[1] for item in found if item) - {"v"}
 
 
 def _known(rule: str, name: str) -> str:
