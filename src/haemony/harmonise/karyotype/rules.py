@@ -83,7 +83,7 @@ class Term:
     """
 
     text: str
-    ask: Callable[[Karyotype], bool]
+    ask: Callable[[Karyotype], bool | None]
     concerns: frozenset[str]
     denied: bool = False
     arm_of: str = ""
@@ -92,6 +92,8 @@ class Term:
     def answer(self, karyotype: Karyotype) -> bool | None:
         """Say yes, no, or `None` where an unread or unlocated item might be the finding."""
         found = self.ask(karyotype)
+        if found is None:
+            return None
         if not found and _may_hide(karyotype, self.concerns):
             return None
         if not found and self.arm_of and _is_unlocated(karyotype, self.arm_of):
@@ -227,8 +229,8 @@ def _known(rule: str, name: str) -> str:
     return name
 
 
-def _summary(word: str) -> Callable[[Karyotype], bool]:
-    def ask(karyotype: Karyotype) -> bool:
+def _summary(word: str) -> Callable[[Karyotype], bool | None]:
+    def ask(karyotype: Karyotype) -> bool | None:
         from haemony.harmonise.karyotype import summary  # noqa: PLC0415 - summary asks rules, too
 
         answers = {
@@ -236,7 +238,7 @@ def _summary(word: str) -> Callable[[Karyotype], bool]:
             "complex": summary.is_complex,
             "monosomal": summary.is_monosomal,
         }
-        return bool(answers[word](karyotype))
+        return answers[word](karyotype)
 
     return ask
 

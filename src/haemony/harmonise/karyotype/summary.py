@@ -45,7 +45,7 @@ def is_normal(karyotype: Karyotype) -> bool | None:
     """Say whether every clone has its 46 chromosomes and no clonal, acquired abnormality.
 
     Chromosomes that the patient was born with are no abnormality: `47,XXYc` and `47,XY,+21c` are
-    normal.
+    normal. A single abnormal cell is no clone, and without other cells no normal karyotype, either.
 
     Example:
         >>> from haemony.harmonise.karyotype import parse
@@ -54,12 +54,10 @@ def is_normal(karyotype: Karyotype) -> bool | None:
         >>> is_normal(parse("47,XXYc[20]")), is_normal(parse("48,XXYc,+8[20]"))
         (True, False)
     """
-    if karyotype.state is not State.EVALUABLE:
+    judged = _worth_judging(karyotype)
+    if karyotype.state is not State.EVALUABLE or not judged:
         return None
-    return all(
-        not clone.abnormalities and _is_diploid(clone, told)
-        for clone, told in _worth_judging(karyotype)
-    )
+    return all(not clone.abnormalities and _is_diploid(clone, told) for clone, told in judged)
 
 
 def _worth_judging(karyotype: Karyotype) -> tuple[tuple[Clone, Clone], ...]:
@@ -93,7 +91,7 @@ def abnormality_count(karyotype: Karyotype) -> int | None:
 
     A gain, a loss, a rearrangement and a marker each count one, a tetrasomy two. What clones share
     is counted once, also when one of them gives its bands and the other does not; what they do not
-    share (evolution, or an unrelated clone) is counted, too.
+    share (evolution, or an unrelated clone) is counted, too. A cell has one Y to lose.
 
     Example:
         >>> from haemony.harmonise.karyotype import parse
@@ -108,7 +106,7 @@ def abnormality_count(karyotype: Karyotype) -> int | None:
         here: dict[str, int] = {}
         for item in clone.abnormalities:
             name = _COUNTER.sub(r"\1", told_in_full.get(item.text, item.text))
-            here[name] = here.get(name, 0) + _copies(item)
+            here[name] = 1 if item.text == "-Y" else here.get(name, 0) + _copies(item)
         for name, copies in here.items():
             most[name] = max(most.get(name, 0), copies)
     return sum(most.values())
