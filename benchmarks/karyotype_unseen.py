@@ -110,10 +110,8 @@ def read_patients(directory: Path) -> list[Patient]:
     with (directory / "dd_matrix_binary_cyto.tsv").open(newline="", encoding="utf-8") as file:
         matrix = {row["LEUKID"]: row for row in csv.DictReader(file, delimiter="\t")}
     with (directory / "dd_clinical_cyto_chr17.tsv").open(newline="", encoding="utf-8") as file:
-        clinical = [row for row in csv.DictReader(file, delimiter="\t")]
-    return [
-        _patient(row, matrix[row["LEUKID"]]) for row in clinical if row["CYTOGENETICS"] != "NA"
-    ]
+        clinical = list(csv.DictReader(file, delimiter="\t"))
+    return [_patient(row, matrix[row["LEUKID"]]) for row in clinical if row["CYTOGENETICS"] != "NA"]
 
 
 def _patient(clinical: Mapping[str, str], matrix: Mapping[str, str]) -> Patient:
@@ -182,26 +180,31 @@ def cytogenetic_risk(karyotype: Karyotype) -> str | None:
         ['VERY-GOOD', 'GOOD', 'INT', 'POOR']
     """
     count = abnormality_count(karyotype)
-    if count is None or _is_open(karyotype):
+    if count is None or karyotype.is_described_complex or _is_open(karyotype):
         return None
-    if karyotype.is_described_complex:
-        return None
-    if count > 3:
-        return "VERY-POOR"
-    if count == 3:
-        return "POOR"
-    if count == 2:
-        if matches("-7 | del(7q)", karyotype):
-            return "POOR"
-        return "GOOD" if matches("del(5q)", karyotype) else "INT"
     if count == 0:
         return "GOOD" if is_normal(karyotype) else None
-    groups = {
-        "VERY-GOOD": "-Y | del(11q)",
-        "GOOD": "del(5q) | del(12p) | del(20q)",
-        "POOR": "-7 | inv(3) | t(3q;v) | t(3;3) | del(3q)",
-    }
+    if count > 2:
+        return "POOR" if count == 3 else "VERY-POOR"
+    groups = _SINGLE if count == 1 else _DOUBLE
     return next((name for name, rule in groups.items() if matches(rule, karyotype)), "INT")
+
+
+_SINGLE = {
+    "VERY-GOOD": "-Y | del(11q)",
+    "GOOD": "del(5q) | del(12p) | del(20q)",
+    "POOR": "-7 | inv(3) | t(3q;v) | t(3;3) | del(3q)",
+}
+_DOUBLE = {"POOR": "-7 | del(7q)", "GOOD": "del(5q)"}
+
+
+def is_in_full(karyotype: Karyotype) -> bool:
+    """Say whether every item of the formula was read."""
+    return (
+        karyotype.state is State.EVALUABLE
+        and not _is_open(karyotype)
+        and not karyotype.is_described_complex
+    )
 
 
 def _is_open(karyotype: Karyotype) -> bool:
@@ -211,13 +214,21 @@ def _is_open(karyotype: Karyotype) -> bool:
 GROUPS = ("VERY-GOOD", "GOOD", "INT", "POOR", "VERY-POOR")
 
 
+def _whole_agreement(patients: Sequence[Patient]) -> str:
+    """The share of patients in the same group, and Cohen's kappa over the five groups."""
+    rows = risk_agreements(patients)
+    n = rows[0][1]
+    same = sum(both for _, _, both, _, _ in rows) / n
+    chance = sum((both + ours) * (both + theirs) for _, _, both, ours, theirs in rows) / n**2
+    return f"{same:.1%} are in the same group (κ {share(same - chance, 1 - chance):.3f})."
+
+
 def risk_agreements(patients: Sequence[Patient]) -> list[tuple[str, int, int, int, int]]:
     """Group, patients compared, and those in it by both, by us alone and by the source alone."""
     told = [
         (ours, one.row["CYTO_IPSSR"])
         for one in patients
-        if one.row["CYTO_IPSSR"] in GROUPS
-        and (ours := cytogenetic_risk(one.karyotype)) is not None
+        if one.row["CYTO_IPSSR"] in GROUPS and (ours := cytogenetic_risk(one.karyotype)) is not None
     ]
     return [
         (
@@ -263,11 +274,10 @@ def section(directory: Path) -> str:
     states = Counter(one.karyotype.state for one in patients)
     gaps = sum(_is_open(one.karyotype) for one in patients)
     described = sum(one.karyotype.is_described_complex for one in patients)
+    in_full = sum(is_in_full(one.karyotype) for one in patients)
     elements, columns = element_rules(), column_rules(patients)
     by_element = compare(patients, elements)
-    by_column = [
-        pair for pair in compare(patients, columns) if pair[0].carriers >= FEWEST_CARRIERS
-    ]
+    by_column = [pair for pair in compare(patients, columns) if pair[0].carriers >= FEWEST_CARRIERS]
     kept = {pair[0].finding: pair[0].rule for pair in [*by_element, *by_column]}
     tally = reasons(patients, kept)
     lines = [
@@ -280,9 +290,9 @@ def section(directory: Path) -> str:
         "second set of patients is chosen by a test that also finds part of what karyotypes show.",
         "",
         f"{len(patients)} texts: {states[State.EVALUABLE]} were read "
-        f"({share(states[State.EVALUABLE], len(patients)):.1%}), {states[State.UNREADABLE]} are "
-        f"unreadable, {gaps} have an item that stays open, {described} say only that the karyotype "
-        "is complex.",
+        f"({share(states[State.EVALUABLE], len(patients)):.1%}), {in_full} of them in full "
+        f"({share(in_full, len(patients)):.1%}); {states[State.UNREADABLE]} are unreadable, {gaps} "
+        f"have an item that stays open, {described} say only that the karyotype is complex.",
         "",
         "### Elements of the catalogue",
         "",
@@ -290,16 +300,15 @@ def section(directory: Path) -> str:
         "",
         f"### Other columns with at least {FEWEST_CARRIERS} carriers",
         "",
-        "The rule follows from the name of the column. Of `add(19)(p13)` the source makes a gain of "
-        "19p, and likewise of 1p, 11q, 13, 14, 15, 21 and 22; to the reader it is material of "
-        "unknown origin.",
+        "The rule follows from the name of the column. Of `add(19)(p13)` the source makes a gain "
+        "of 19p, and so with other arms; to the reader it is material of unknown origin.",
         "",
         *_table(by_column),
         "",
         "### Cytogenetic risk of the IPSS-R",
         "",
         "The group from the parsed karyotype against the group that the source gives, for patients "
-        "with both.",
+        "with both. " + _whole_agreement(patients),
         "",
         "| group | n | carriers | missed | extra | sensitivity | PPV |",
         "| --- | --: | --: | --: | --: | --: | --: |",

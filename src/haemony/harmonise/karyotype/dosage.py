@@ -63,7 +63,7 @@ def _whole(items: tuple[Abnormality, ...], sign: Sign) -> set[str]:
 
 
 def _stands_for_lost(item: Abnormality, name: str) -> bool:
-    """`-17,+i(17)(q10)` is the old way to write i(17)(q10); of `-17,i(17)(q10)` two 17q are left."""
+    """`-17,+i(17)(q10)` is the old way to write i(17)(q10); `-17,i(17)(q10)` leaves two 17q."""
     return item.sign is Sign.GAINED and name in item.chromosomes
 
 

@@ -411,7 +411,7 @@ def _has_extra(kind: Kind, sites: tuple[_Site, ...]) -> Test:
 
 
 def _has_one_more(name: str) -> Test:
-    """More gains of the chromosome than losses: `-7,+der(7)` is a replacement written the old way."""
+    """More gains of the chromosome than losses: of `-7,+der(7)` nothing is extra."""
 
     def test(clone: Clone) -> bool:
         mine = [item for item in clone.abnormalities if name in item.chromosomes]

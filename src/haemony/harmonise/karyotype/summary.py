@@ -81,9 +81,13 @@ def _is_diploid(clone: Clone, told: Clone) -> bool:
 
 
 def _born_with(item: Abnormality) -> int:
-    if item.kind is not Kind.NUMERICAL or not item.constitutional:
+    """What a constitutional change adds to 46; a Robertsonian chromosome stands for two."""
+    if not item.constitutional:
         return 0
-    return item.copies if item.sign is Sign.GAINED else -item.copies
+    if item.sign is Sign.GAINED:
+        return item.copies
+    joined = item.kind in {Kind.ROBERTSONIAN, Kind.DERIVATIVE} and len(item.chromosomes) > 1
+    return -item.copies if item.sign is Sign.LOST or joined else 0
 
 
 def abnormality_count(karyotype: Karyotype) -> int | None:
