@@ -245,6 +245,15 @@ def test_one_cell_is_no_clone() -> None:
         ("46,XX,t(9;11;19)(p22;q23;q13)", "t(9;11;v)", True),
         ("47,XX,+add(11)(p15)", "+add(11)", True),
         ("46,XX,add(11)(p15)", "+add(11)", False),
+        ("47,XX,+11", "+any(11)", True),
+        ("47,XX,+del(11)(q23)", "+any(11)", True),
+        ("46,XX,-11,+der(11)t(7;11)(q22;p15)", "+any(11)", False),
+        ("47,XX,+der(6)t(6;11)(q27;q23)", "+any(11)", False),
+        ("46,XX,-17,+i(17)(q10)", "gain(17q)", True),
+        ("45,XX,-11,idic(11)(p11)", "gain(11q)", False),
+        ("46,XX,idic(11)(p11)", "gain(11q)", True),
+        ("46,XX,del(11)(14q22)", "loss(11q)", True),
+        ("46,XX,del(11)(14q22)", "any(14q)", False),
         ("47,XX,+mar", "mar", True),
         ("46,XX", "normal", True),
         ("44,XX,-5,-7", "monosomal", True),
@@ -297,6 +306,35 @@ def test_complex_means_three_without_a_class_of_its_own(
     assert is_complex(found) is answer
 
 
+def test_a_clone_may_tell_less_of_what_another_tells_in_full() -> None:
+    """ISCN gives breakpoints once: del(5)(q) beside del(5)(q14q34) is no second abnormality."""
+    assert abnormality_count(parse("46,XX,del(5)(q14q34)[12]/46,XX,del(5)(q),+8[5]")) == 2
+    assert abnormality_count(parse("46,XX,t(6;13)(q11;p11)[3]/47,XX,t(6;13),+8[4]")) == 2
+    assert abnormality_count(parse("46,XX,del(5)(q14q34)[12]/46,XX,del(5)(p)[5]")) == 2
+    assert abnormality_count(parse("46,XX,del(5)(q13q31)[9]/46,XX,del(5)(q14q34)[5]")) == 2
+    assert abnormality_count(parse("46,XX,del(5)(q),del(5)(q14q34)[9]")) == 2
+
+
+def test_a_cell_has_one_y_to_lose() -> None:
+    """45,X,-Y,-Y is a slip of the pen."""
+    assert abnormality_count(parse("45,X,-Y,-Y[9]/46,XY[11]")) == 1
+
+
+@pytest.mark.parametrize(
+    "text", [">3 abnormalities", "\u22653 aberrations", ">2 Anomalien", "complex karyotype"]
+)
+def test_many_abnormalities_make_a_complex_karyotype(text: str) -> None:
+    """The number is told, the abnormalities are not."""
+    assert is_complex(parse(text)) is True
+    assert matches("-7", parse(text)) is None
+
+
+def test_insertions_into_11q23_and_breaks_in_3q26_define_a_class() -> None:
+    """KMT2A and MECOM rearranged in another way are no complex karyotype, either."""
+    assert is_complex(parse("48,XY,+8,ins(10;11)(p13;q23q13),+19")) is False
+    assert is_complex(parse("45,XY,inv(3)(p21q26),-7,del(12)(p12)")) is False
+
+
 def test_a_monosomal_karyotype_needs_an_autosome() -> None:
     """Two autosomal monosomies, or one and a rearrangement; never in core-binding-factor AML."""
     assert is_monosomal(parse("44,XY,-5,-7")) is True
@@ -325,6 +363,61 @@ def test_sex_survives_the_loss_of_a_sex_chromosome(text: str, expected: str | No
 def test_a_lone_x_beside_normal_male_cells_is_a_lost_y() -> None:
     """The sign may be left out where the other clone makes it plain."""
     assert matches("-Y", parse("45,X[9]/46,XY[11]")) is True
+
+
+def test_a_lone_x_leaves_open_which_sex_chromosome_is_lost() -> None:
+    """45,X alone may be a lost Y, a lost X or, from birth, neither; it is never normal."""
+    found = parse("45,X[20]")
+
+    assert matches("-Y", found) is None
+    assert matches("-X", found) is None
+    assert matches("-7", found) is False
+    assert is_normal(found) is False
+    assert abnormality_count(found) == 1
+    assert matches("-Y", parse("45,Xc[20]")) is False
+    assert matches("-Y", parse("26,X,+1,+8,+21[20]")) is False
+
+
+def test_an_unspecified_abnormality_leaves_open_what_it_is() -> None:
+    """abn(16)(q22) may be an inv(16); it is no t(8;21), and no lost chromosome."""
+    found = parse("46,XX,abn(16)(q22)[20]")
+
+    assert matches("inv(16) | t(16;16)", found) is None
+    assert matches("loss(16q)", found) is None
+    assert matches("abn(16q)", found) is True
+    assert matches("any(16)", found) is True
+    assert matches("-16", found) is False
+    assert matches("t(8;21)", found) is False
+
+
+def test_an_unread_item_may_be_a_marker() -> None:
+    """A marker stands anywhere in the formula."""
+    assert matches("mar", parse("44,XY,-8,na,-10")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("47,XXYc[20]", True),
+        ("47,XY,+21c[20]", True),
+        ("45,XX,der(13;14)(q10;q10)c[20]", True),
+        ("45,XX,rob(13;14)(q10;q10)c[20]", True),
+        ("48,XXYc,+8[20]", False),
+        ("47,XXY[20]", False),
+        ("47,XY,+21[20]", False),
+    ],
+)
+def test_what_the_patient_was_born_with_is_normal(text: str, *, answer: bool) -> None:
+    """Constitutional chromosomes, marked by c, change the number that is expected."""
+    assert is_normal(parse(text)) is answer
+
+
+def test_one_abnormal_cell_alone_is_not_normal() -> None:
+    """Where no other cell was seen there is neither a clone nor a normal karyotype."""
+    found = parse("45,XX,-7[1]")
+
+    assert is_normal(found) is None
+    assert matches("normal", found) is None
 
 
 @pytest.mark.parametrize(

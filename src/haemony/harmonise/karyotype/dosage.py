@@ -47,7 +47,7 @@ def imbalance(items: tuple[Abnormality, ...]) -> Imbalance:
             name = arm[0]
             if is_loss and replaces and not (name in extra and item.kind is Kind.DERIVATIVE):
                 lost.add(arm)
-            elif not is_loss and (name not in gone or name in item.chromosomes):
+            elif not is_loss and (name not in gone or _stands_for_lost(item, name)):
                 gained.add(arm)
         if item.sign is Sign.GAINED and not replaces:
             gained.update(_kept_arms(item))
@@ -60,6 +60,11 @@ def _whole(items: tuple[Abnormality, ...], sign: Sign) -> set[str]:
     return {
         item.chromosomes[0] for item in items if item.kind is Kind.NUMERICAL and item.sign is sign
     }
+
+
+def _stands_for_lost(item: Abnormality, name: str) -> bool:
+    """`-17,+i(17)(q10)` is the old way to write i(17)(q10); `-17,i(17)(q10)` leaves two 17q."""
+    return item.sign is Sign.GAINED and name in item.chromosomes
 
 
 def _kept_arms(item: Abnormality) -> Iterator[tuple[str, str]]:

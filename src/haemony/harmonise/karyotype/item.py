@@ -62,6 +62,7 @@ _SPELT = re.compile(
     r"(minus|plus|mono(?:som(?:y|ie|ia))?|tris(?:om(?:y|ie|ia))?|lossof|verlust(?:von)?)-?(?:chr(?:omosom(?:e)?)?)?"
     r"(\d{1,2}|x|y)"
 )
+_MANY = re.compile(r"(?:>[2-9]|(?:>=|\u2265)[3-9])\d?(?:abnorm|aberra|anomal|chromosom)")
 _BAND = re.compile(
     r"(?:(\d{1,2}|x|y)(?=\??[pq]))?\??([pq])(ter|[\d.?]*)"
     r"(?:(?:[-~/]|or)([pq]?)(?=[\d?])([\d.?]*))?|(?<=[;,])\??(\d{1,2}(?:\.\d{1,2})?)(?=[;,]|$)"
@@ -323,7 +324,7 @@ def _points(field: str, chromosome: str, *, bare: bool = False) -> tuple[Breakpo
         named = (found[1] or "").upper()
         points.append(
             Breakpoint(
-                named if named in CHROMOSOMES else chromosome,
+                named if named in CHROMOSOMES and "::" in field else chromosome,
                 found[2],
                 _digits(found[3]),
                 _digits(found[5] or "") if found[4] in {"", None, found[2]} else "",
@@ -354,7 +355,7 @@ def _as_variant(item: Abnormality) -> Abnormality:
 
 def _read_shorthand(token: str) -> tuple[Abnormality, ...]:
     """Read what ISCN does not know and letters are full of."""
-    if token.startswith(("complex", "komplex")):
+    if token.startswith(("complex", "komplex")) or _MANY.match(token):
         return (Abnormality(Kind.DESCRIBED_COMPLEX, uncertain=True),)
     for form in (_spelt, _arm_minus, _signed_arm, _short_kind):
         item = form(token)

@@ -43,6 +43,9 @@ _COUNT_END = re.compile(r"\[([^\[\]]{0,40})\]$")
 _PROSE = re.compile(r"[^\W\d]{4,}")
 _FORMULA_LIKE = re.compile(r"[+-]|[^(]*\((?:\d{1,2}|[xy?])(?:[;)pq])")
 _JOINED_WORDS = ("psu", "dir", "inv", "var", "x", "chr")
+_HAPLOID_AT_MOST = 34
+"""Near-haploid cells have up to 34 chromosomes (ISCN 2020, 8.1) and may have a single X."""
+_BORN_WITH_ONE_X = re.compile(r"^\D{0,3}\d{2,3}[\s,.;]*xc")
 _IGNORED = re.compile(r"|c|mos|chi|nx|nl|normal|\?|x\d{1,2}|[xy]{2,8}c?")
 
 
@@ -431,19 +434,31 @@ def _undoes(item: Abnormality, there: Abnormality) -> bool:
 
 
 def _with_implied_sex_loss(clones: tuple[Clone, ...]) -> tuple[Clone, ...]:
-    """`45,X/46,XY` says -Y, and `45,X/46,XX` says -X, though the sign was left out."""
+    """`45,X/46,XY` says -Y, and `45,X/46,XX` says -X, though the sign was left out.
+
+    A lone `45,X` says that a sex chromosome is missing, not which: neither -X nor -Y is excluded.
+    """
     full = {clone.sex for clone in clones if not clone.donor} & {"XX", "XY"}
-    if len(full) != 1:
-        return clones
-    lost = "Y" if full == {"XY"} else "X"
-    implied = Abnormality(Kind.NUMERICAL, (lost,), sign=Sign.LOST, text=f"-{lost}", uncertain=True)
+    if len(full) == 1:
+        lost = "Y" if full == {"XY"} else "X"
+        implied = Abnormality(
+            Kind.NUMERICAL, (lost,), sign=Sign.LOST, text=f"-{lost}", uncertain=True
+        )
+    else:
+        implied = Abnormality(Kind.UNREAD, ("X", "Y"), text="-X or -Y", uncertain=True)
     return tuple(
         replace(clone, abnormalities=(implied, *clone.abnormalities))
-        if clone.sex == "X" and not _names_sex_chromosome(clone)
+        if _lacks_sex_chromosome(clone)
         else clone
         for clone in clones
     )
 
 
-def _names_sex_chromosome(clone: Clone) -> bool:
-    return any(item.all_chromosomes & {"X", "Y"} for item in clone.abnormalities)
+def _lacks_sex_chromosome(clone: Clone) -> bool:
+    """One X in a cell that is not haploid, and no word on the other one."""
+    return (
+        clone.sex == "X"
+        and (clone.modal_number or 0) > _HAPLOID_AT_MOST
+        and not _BORN_WITH_ONE_X.search(clone.text)
+        and not any(item.all_chromosomes & {"X", "Y"} for item in clone.abnormalities)
+    )

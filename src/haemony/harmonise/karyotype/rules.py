@@ -11,6 +11,7 @@ denies it. A term is one of
     rcp(v;11q23)          reciprocal: the translocation itself, or all of its derivatives
     t(9;11;v)             a variant translocation with a third partner
     +del(11)  +add(21q)   the rebuilt chromosome is extra, beside its normal copies
+    +any(11)              an extra chromosome, whole or rebuilt; not one that replaces a lost one
     inv(16)(p13q22)  i(17)(q10)  del(20q)  add(17p)  dic(5;17)  der(1;7)(q10;p10)
                           any other ISCN kind, with chromosomes, and bands if they matter
     loss(5q)  gain(1q)    a piece of the arm lost or gained by rearrangement: deletions, derivatives
@@ -23,8 +24,9 @@ denies it. A term is one of
 
 Bands are compared as far as both sides were resolved: the rule's q22 agrees with q22.3 and with q2.
 Only clonal, acquired abnormalities of the patient's own cells count. The answer is `None` when
-there is no karyotype, when an unreadable item of the formula might be the finding, and when a rule
-asks for an arm and the formula names a rebuilt chromosome without its breakpoint (`der(17)`).
+there is no karyotype, when an unreadable item of the formula might be the finding, when a rule
+asks for an arm and the formula names a rebuilt chromosome without its breakpoint (`der(17)`), and
+when it says that the chromosome is rebuilt and not how (`abn(16)(q22)`).
 """
 
 from __future__ import annotations
@@ -77,21 +79,26 @@ class Term:
     """One question about a karyotype.
 
     `concerns` are the chromosomes under which ISCN lists the finding; `arm_of` is the chromosome of
-    which the term asks for an arm.
+    which the term asks for an arm; `rebuilt` are the chromosomes whose rearrangement is asked for.
     """
 
     text: str
-    ask: Callable[[Karyotype], bool]
+    ask: Callable[[Karyotype], bool | None]
     concerns: frozenset[str]
     denied: bool = False
     arm_of: str = ""
+    rebuilt: frozenset[str] = frozenset()
 
     def answer(self, karyotype: Karyotype) -> bool | None:
         """Say yes, no, or `None` where an unread or unlocated item might be the finding."""
         found = self.ask(karyotype)
+        if found is None:
+            return None
         if not found and _may_hide(karyotype, self.concerns):
             return None
         if not found and self.arm_of and _is_unlocated(karyotype, self.arm_of):
+            return None
+        if not found and _is_unspecified(karyotype, self.rebuilt):
             return None
         return found is not self.denied
 
@@ -167,6 +174,14 @@ def _is_unlocated(karyotype: Karyotype, name: str) -> bool:
     )
 
 
+def _is_unspecified(karyotype: Karyotype, names: frozenset[str]) -> bool:
+    """`abn(16)(q22)` says that 16 is rebuilt, not how: it may be an inv(16)."""
+    return any(
+        item.kind is Kind.UNSPECIFIED and not names.isdisjoint(item.chromosomes)
+        for item in karyotype.abnormalities
+    )
+
+
 def _in_any_clone(test: Test) -> Callable[[Karyotype], bool]:
     return lambda karyotype: any(test(clone) for clone in karyotype.clonal if clone.abnormalities)
 
@@ -183,7 +198,7 @@ def _term(rule: str, part: str) -> Term:
         return Term(text, _summary(text), frozenset(), denied)
     if text.lstrip("+") in _ELEMENTS:
         kind = _ELEMENTS[text.lstrip("+")]
-        return Term(text, _in_any_clone(_has_element(kind)), frozenset(), denied)
+        return Term(text, _in_any_clone(_has_element(kind)), frozenset(_ORDER), denied)
     if whole := _WHOLE.fullmatch(text):
         name = _known(rule, whole[2])
         test = _has_whole(name, Sign(whole[1]))
@@ -191,12 +206,19 @@ def _term(rule: str, part: str) -> Term:
     if call := _CALL.fullmatch(text):
         test, concerns = _call(rule, call[1] + call[2], call[3], call[4] or "")
         arm = _ARM.fullmatch(call[3])
-        return Term(text, _in_any_clone(test), concerns, denied, arm[1] if arm else "")
+        rebuilt = frozenset() if call[2] == "any" else _chromosomes_of(call[3])
+        return Term(text, _in_any_clone(test), concerns, denied, arm[1] if arm else "", rebuilt)
     raise KaryotypeRuleError(
         rule,
         reason=f"{text!r} is not a term",
         fix="write for example -7, del(5q), loss(5q), t(8;21)(q22;q22), any(7) or complex",
     )
+
+
+def _chromosomes_of(inside: str) -> frozenset[str]:
+    """The chromosomes named in the first bracket of a term: of `t(v;11q23)` it is 11."""
+    found = (_FIELD.fullmatch(field) for field in inside.split(";"))
+    return frozenset(item[1] for item in found if item) - {"v"}
 
 
 def _known(rule: str, name: str) -> str:
@@ -207,8 +229,8 @@ def _known(rule: str, name: str) -> str:
     return name
 
 
-def _summary(word: str) -> Callable[[Karyotype], bool]:
-    def ask(karyotype: Karyotype) -> bool:
+def _summary(word: str) -> Callable[[Karyotype], bool | None]:
+    def ask(karyotype: Karyotype) -> bool | None:
         from haemony.harmonise.karyotype import summary  # noqa: PLC0415 - summary asks rules, too
 
         answers = {
@@ -216,7 +238,7 @@ def _summary(word: str) -> Callable[[Karyotype], bool]:
             "complex": summary.is_complex,
             "monosomal": summary.is_monosomal,
         }
-        return bool(answers[word](karyotype))
+        return answers[word](karyotype)
 
     return ask
 
@@ -243,6 +265,9 @@ def _call(rule: str, word: str, inside: str, bands: str) -> tuple[Test, frozense
     if word == "rcp":
         sites = _sites(rule, inside, bands)
         return _is_reciprocal(sites), _listed_under(sites)
+    if word == "+any" and not bands:
+        name = _known(rule, inside)
+        return _has_one_more(name), frozenset({name})
     extra = word.startswith("+")
     kind = KINDS.get(word.removeprefix("+"))
     if kind is None:
@@ -383,6 +408,17 @@ def _has_extra(kind: Kind, sites: tuple[_Site, ...]) -> Test:
         item.kind is kind and item.sign is Sign.GAINED and _fits(sites, item)
         for item in clone.abnormalities
     )
+
+
+def _has_one_more(name: str) -> Test:
+    """More gains of the chromosome than losses: of `-7,+der(7)` nothing is extra."""
+
+    def test(clone: Clone) -> bool:
+        mine = [item for item in clone.abnormalities if name in item.chromosomes]
+        gained = sum(item.copies for item in mine if item.sign is Sign.GAINED)
+        return gained > sum(item.copies for item in mine if item.sign is Sign.LOST)
+
+    return test
 
 
 def _is_reciprocal(sites: tuple[_Site, ...]) -> Test:

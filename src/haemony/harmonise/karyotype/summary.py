@@ -21,9 +21,10 @@ CLASS_DEFINING = " | ".join(
         "t(15;17)",
         "t(9;11)(p21~23;q23)",
         "rcp(v;11q23)",
+        "ins(v;11q23)",
         "t(6;9)(p21~23;q34)",
-        "inv(3)(q21q26)",
-        "t(3;3)(q21;q26)",
+        "inv(3)(q26)",
+        "t(3;3)(v;q26)",
         "t(9;22)(q34;q11)",
         "t(8;16)(p11;p13)",
     )
@@ -34,47 +35,67 @@ CORE_BINDING_FACTOR = "t(8;21)(q22;q22) | inv(16)(p13q22) | t(16;16)(p13;q22)"
 
 _COUNTER = re.compile(r"(\+)[\d~-]*(?:var)?(?=mar)")
 
+_SEX_AT_BIRTH = re.compile(r"^\D{0,3}\d{2,3}[\s,.;]*([XY]{1,5})C(?![A-Z0-9(])")
+_BANDS = re.compile(r"\(\??[pq?][^()]*\)")
+
 _SEXES = {"XX": "female", "XY": "male"}
 
 
 def is_normal(karyotype: Karyotype) -> bool | None:
-    """Say whether every clone has 46 chromosomes and no clonal, acquired abnormality.
+    """Say whether every clone has its 46 chromosomes and no clonal, acquired abnormality.
+
+    Chromosomes that the patient was born with are no abnormality: `47,XXYc` and `47,XY,+21c` are
+    normal. A single abnormal cell is no clone, and without other cells no normal karyotype, either.
 
     Example:
         >>> from haemony.harmonise.karyotype import parse
         >>> is_normal(parse("46,XY,inv(9)(p12q13)c[20]")), is_normal(parse("not done"))
         (True, None)
+        >>> is_normal(parse("47,XXYc[20]")), is_normal(parse("48,XXYc,+8[20]"))
+        (True, False)
     """
-    if karyotype.state is not State.EVALUABLE:
+    judged = _worth_judging(karyotype)
+    if karyotype.state is not State.EVALUABLE or not judged:
         return None
-    return all(
-        not clone.abnormalities and _is_diploid(clone) for clone in _worth_judging(karyotype)
-    )
+    return all(not clone.abnormalities and _is_diploid(clone, told) for clone, told in judged)
 
 
-def _worth_judging(karyotype: Karyotype) -> tuple[Clone, ...]:
-    """Clones, without single cells that carry nothing clonal."""
+def _worth_judging(karyotype: Karyotype) -> tuple[tuple[Clone, Clone], ...]:
+    """Clones, clonal and as told, without single cells that carry nothing clonal."""
     return tuple(
-        clone
+        (clone, told)
         for clone, told in zip(karyotype.clonal, karyotype.own_clones, strict=True)
         if clone.cells is None or clone.cells > 2 or clone.abnormalities or not told.findings
     )
 
 
-def _is_diploid(clone: Clone) -> bool:
+def _is_diploid(clone: Clone, told: Clone) -> bool:
     if clone.modal_number is None or clone.modal_upper is None:
         return False
-    at_birth = clone.sex.strip("?") not in _SEXES and "C" in clone.text.upper()
-    return clone.modal_number <= 46 <= clone.modal_upper and (
-        clone.sex in _SEXES or at_birth or "?" in clone.sex or "U" in clone.sex or not clone.sex
-    )
+    born_with = _SEX_AT_BIRTH.search(clone.text.upper())
+    number = 46 + sum(_born_with(item) for item in told.abnormalities)
+    if born_with:
+        number += len(born_with[1]) - 2
+    known = clone.sex in _SEXES or "?" in clone.sex or "U" in clone.sex or not clone.sex
+    return clone.modal_number <= number <= clone.modal_upper and (bool(born_with) or known)
+
+
+def _born_with(item: Abnormality) -> int:
+    """What a constitutional change adds to 46; a Robertsonian chromosome stands for two."""
+    if not item.constitutional:
+        return 0
+    if item.sign is Sign.GAINED:
+        return item.copies
+    joined = item.kind in {Kind.ROBERTSONIAN, Kind.DERIVATIVE} and len(item.chromosomes) > 1
+    return -item.copies if item.sign is Sign.LOST or joined else 0
 
 
 def abnormality_count(karyotype: Karyotype) -> int | None:
     """Count the distinct clonal, acquired abnormalities over all clones.
 
     A gain, a loss, a rearrangement and a marker each count one, a tetrasomy two. What clones share
-    is counted once; what they do not share (evolution, or an unrelated clone) is counted, too.
+    is counted once, also when one of them gives its bands and the other does not; what they do not
+    share (evolution, or an unrelated clone) is counted, too. A cell has one Y to lose.
 
     Example:
         >>> from haemony.harmonise.karyotype import parse
@@ -84,14 +105,45 @@ def abnormality_count(karyotype: Karyotype) -> int | None:
     if karyotype.state is not State.EVALUABLE:
         return None
     most: dict[str, int] = {}
+    told_in_full = _told_in_full(karyotype)
     for clone in karyotype.clonal:
         here: dict[str, int] = {}
         for item in clone.abnormalities:
-            name = _COUNTER.sub(r"\1", item.text)
-            here[name] = here.get(name, 0) + _copies(item)
+            name = _COUNTER.sub(r"\1", told_in_full.get(item.text, item.text))
+            here[name] = 1 if item.text == "-Y" else here.get(name, 0) + _copies(item)
         for name, copies in here.items():
             most[name] = max(most.get(name, 0), copies)
     return sum(most.values())
+
+
+def _told_in_full(karyotype: Karyotype) -> dict[str, str]:
+    """Items without bands, to the same item with its bands in another clone, where that is one."""
+    found = {}
+    for clone in karyotype.clonal:
+        theirs = [
+            item
+            for other in karyotype.clonal
+            if other is not clone
+            for item in other.abnormalities
+            if item.is_structural
+        ]
+        for item in clone.abnormalities:
+            same = {full.text for full in theirs if _says_more(full, item)}
+            if len(same) == 1 and not same & {own.text for own in clone.abnormalities}:
+                found[item.text] = same.pop()
+    return found
+
+
+def _says_more(full: Abnormality, item: Abnormality) -> bool:
+    """`del(5)(q13q33)` says what `del(5)(q)` does, and more."""
+    if not item.is_structural or any(point.band for point in item.all_breakpoints):
+        return False
+    if not any(point.band for point in full.all_breakpoints):
+        return False
+    arms = {(point.chromosome, point.arm) for point in item.all_breakpoints}
+    return _BANDS.sub("", full.text) == _BANDS.sub("", item.text) and arms <= {
+        (point.chromosome, point.arm) for point in full.all_breakpoints
+    }
 
 
 def _copies(item: Abnormality) -> int:
@@ -167,7 +219,7 @@ def sex(karyotype: Karyotype) -> str | None:
 def _sex_of(clone: Clone) -> str | None:
     shown = clone.sex
     for item in clone.abnormalities:
-        if item.sign is Sign.GAINED:
+        if item.sign is Sign.GAINED or item.kind is Kind.UNREAD:
             continue
         names = [name for name in item.chromosomes if name in {"X", "Y"}]
         if names and (item.kind is not Kind.NUMERICAL or item.sign is Sign.LOST):
