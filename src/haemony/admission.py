@@ -8,12 +8,13 @@ can skip a stage by accident.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from haemony.governance.store import Act, Message
 from haemony.harmonise.harmonised import to_omop
@@ -183,18 +184,21 @@ def _publish(
     unchanged: list[str] = []
 
     def graded() -> Iterator[Graded]:
-        following = 0
+        following, batch = 0, dict[int, str]()
         for arrival in arrived:
             described = arrival.payload.description
             if not received:
                 workspace.governance.record("admission started", ", ".join(names)[:255])
             received.append(arrival.entry)
-            if _holds(workspace, described, arrival.payload.digest):
+            elsewhere = _elsewhere(arrival, workspace, batch)
+            if _brings_nothing(arrival, workspace, elsewhere):
                 unchanged.append(described.id)
                 continue
             number = workspace.lake.number_for(described.id, after=following)
             following = max(following, number)
-            yield prepare(arrival.payload, arrival.keys, workspace, number, watch)
+            one = prepare(arrival.payload, arrival.keys, workspace, number, watch, elsewhere)
+            batch |= dict.fromkeys(one.harmonised.protected.anchors["person_id"], described.id)
+            yield one
 
     release = workspace.lake.publish(graded(), watch=watch)
     details = {"release": release.number, "manifest": release.manifest.sha256}
@@ -205,12 +209,34 @@ def _publish(
     return Admission(release, fresh, tuple(unchanged))
 
 
+def _brings_nothing(arrival: Arrival, workspace: Workspace, elsewhere: Mapping[int, str]) -> bool:
+    """Whether the lake holds this version, of just these persons, written by this code."""
+    described = arrival.payload.description
+    if not _holds(workspace, described, arrival.payload.digest):
+        return False
+    left = workspace.governance.withdrawn_persons(described.id)
+    persons = {person_id(key) for key in arrival.keys.keys.values()} - left - elsewhere.keys()
+    return workspace.lake.persons_of(described.id) == persons
+
+
+def _elsewhere(arrival: Arrival, workspace: Workspace, batch: Mapping[int, str]) -> dict[int, str]:
+    """Patients whom the trustee knows from elsewhere, with the contribution they came with."""
+    keys, own = arrival.keys, arrival.payload.description.id
+    shared = {person_id(keys.keys[token]) for token in keys.shared}
+    if not shared:
+        return {}
+    held = workspace.lake.owners(shared)
+    found = {**held, **{person: batch[person] for person in shared if person in batch}}
+    return {person: owner for person, owner in found.items() if owner != own}
+
+
 def prepare(
     payload: Payload,
     keys: KeyTable,
     workspace: Workspace,
     number: int,
     watch: Watch = lambda _step: None,
+    elsewhere: Mapping[int, str] = MappingProxyType({}),
 ) -> Graded:
     """Everything between arrival and publication: protect, harmonise, grade."""
     described = payload.description
@@ -220,6 +246,7 @@ def prepare(
         keys,
         shift_key=workspace.shift_key,
         withdrawn=workspace.governance.withdrawn_persons(described.id),
+        elsewhere=elsewhere,
     )
     watch(f"harmonise {described.id}")
     harmonised = to_omop(protected, disease(described.disease), number)

@@ -436,7 +436,7 @@ def test_everybody_keeps_only_what_is_theirs(parties: ThreeParties) -> None:
         for party in (parties.partner, parties.trustee, parties.platform)
     ]
 
-    assert sum(map(len, keys)) == len(set().union(*keys)) == 10
+    assert sum(map(len, keys)) == len(set().union(*keys)) == 11
 
 
 def test_errors_name_no_patient(parties: ThreeParties, small: hm.Contribution) -> None:

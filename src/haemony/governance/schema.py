@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -61,10 +62,24 @@ patient = Table(
     Column("id", Integer, primary_key=True),
     Column("partner", String(255), nullable=False),
     Column("pseudonym", LargeBinary(32), nullable=False),
-    Column("patient_key", LargeBinary(32), nullable=False),
+    Column("patient_key", LargeBinary(32), nullable=False, index=True),
     Column("person_id", BigInteger, nullable=False, index=True),
     Column("withdrawn", Boolean, nullable=False),
+    Column("encoding", LargeBinary, nullable=True),
     UniqueConstraint("pseudonym", "partner"),
 )
 """The trustee's map: which patient key a site pseudonym was given, and the person that the platform
 makes of it. Empty at every other party."""
+
+review = Table(
+    "review",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("held", LargeBinary(32), nullable=False),
+    Column("new", LargeBinary(32), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("decision", String(16), nullable=False),
+)
+"""Pairs of pseudonyms that may be one patient, for people to decide; at the trustee alone."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import ColumnElement, Engine, create_engine, insert, select, update
+from sqlalchemy import ColumnElement, Engine, create_engine, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from haemony.governance.schema import event, message, patient, withdrawal
+from haemony.governance.schema import event, message, patient, review, withdrawal
 from haemony.model.errors import EnvironmentFault
 
 AT_ONCE = 500
@@ -72,6 +72,28 @@ class Patient:
     patient_key: bytes
     person_id: int
     withdrawn: bool = False
+    encoding: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A pair of pseudonyms that may be one patient.
+
+    Attributes:
+        held: Pseudonym of the patient who was there before.
+        new: Pseudonym of the one who came later.
+        probability: How likely they are one.
+        reason: Why people decide.
+        decision: ``open``, ``same`` or ``different``.
+        id: Its number; 0 before it is stored.
+    """
+
+    held: bytes
+    new: bytes
+    probability: float
+    reason: str
+    decision: str = "open"
+    id: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,13 +187,64 @@ class GovernanceStore:
             connection.execute(gone)
             connection.execute(insert(message).values(**row))
 
-    def remember(self, known: Iterable[Patient], act: Act, sent: Message) -> None:
+    def encoded(self) -> dict[str, list[Patient]]:
+        """The patients of the trustee's map who can be linked, by partner."""
+        found: dict[str, list[Patient]] = {}
+        for one in self._patients(patient.c.encoding.is_not(None)):
+            found.setdefault(one.partner, []).append(one)
+        return found
+
+    def patients_by_key(self, keys: Iterable[bytes]) -> list[Patient]:
+        """What the trustee's map holds under these patient keys."""
+        found: list[Patient] = []
+        for some in batched(keys, AT_ONCE):
+            found += self._patients(patient.c.patient_key.in_(some))
+        return found
+
+    def shared_keys(self, keys: Iterable[bytes]) -> frozenset[bytes]:
+        """Those of the patient keys that more than one pseudonym was given."""
+        found: set[bytes] = set()
+        for some in batched(keys, AT_ONCE):
+            query = (
+                select(patient.c.patient_key)
+                .where(patient.c.patient_key.in_(some))
+                .group_by(patient.c.patient_key)
+                .having(func.count() > 1)
+            )
+            with self._engine.connect() as connection:
+                found |= set(connection.execute(query).scalars())
+        return frozenset(found)
+
+    def reviews(self) -> list[Review]:
+        """Pairs for people to decide, and those they have decided, oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(review).order_by(review.c.id)).mappings()
+            return [Review(*(row[part.name] for part in fields(Review))) for row in rows]
+
+    def decide(self, number: int, decision: str, new: bytes, held: Patient) -> None:
+        """Record a decision; *same* gives the later patient the key of the earlier one."""
+        with self._engine.begin() as connection:
+            chosen = update(review).where(review.c.id == number).values(decision=decision)
+            connection.execute(chosen)
+            if decision == "same":
+                values = {"patient_key": held.patient_key, "person_id": held.person_id}
+                merged = update(patient).where(patient.c.pseudonym == new).values(**values)
+                connection.execute(merged)
+
+    def remember(
+        self, known: Iterable[Patient], act: Act, sent: Message, unsure: Iterable[Review] = ()
+    ) -> None:
         """Add patients to the trustee's map, and the message that brought them, in one step."""
         rows = [asdict(one) for one in known]
+        pairs = [{**asdict(one), "at": datetime.now(UTC)} for one in unsure]
+        for pair in pairs:
+            del pair["id"]
         row = {"at": datetime.now(UTC), "act": act.value, **asdict(sent)}
         with self._engine.begin() as connection:
             if rows:
                 connection.execute(insert(patient), rows)
+            if pairs:
+                connection.execute(insert(review), pairs)
             connection.execute(insert(message).values(**row))
 
     def close(self) -> None:

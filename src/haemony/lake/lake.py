@@ -136,6 +136,28 @@ class Lake:
         member = current.member(contribution) if current else None
         return member is not None and (member.digest, member.made_by) == (digest, made_by)
 
+    def persons_of(self, contribution: str) -> set[int]:
+        """The persons that came with a contribution of the latest release."""
+        current = self._current()
+        parts = current.of("person") if current else ()
+        frames = [
+            pl.read_parquet(self.store.path(part.sha256), columns=["person_id"])
+            for part in parts
+            if part.contribution == contribution
+        ]
+        return {person for frame in frames for person in frame["person_id"]}
+
+    def owners(self, persons: Collection[int]) -> dict[int, str]:
+        """With which contribution of the latest release each of these persons came."""
+        current = self._current()
+        found: dict[int, str] = {}
+        for part in current.of("person") if current else ():
+            frame = pl.scan_parquet(self.store.path(part.sha256)).select("person_id")
+            wanted = pl.col("person_id").is_in(list(persons))
+            here = frame.filter(wanted).collect()["person_id"]
+            found |= dict.fromkeys(here.to_list(), part.contribution)
+        return found
+
     def publish(
         self,
         graded: Iterable[Graded],

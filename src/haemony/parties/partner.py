@@ -13,12 +13,25 @@ from haemony.lake.store import write_bytes
 from haemony.model.disease import disease
 from haemony.model.errors import RefusedByPolicy, UsageError
 from haemony.parties.custody import retired
-from haemony.parties.party import Party
+from haemony.parties.party import Party, ledger_entry
 from haemony.privacy import SiteKey, split
 from haemony.privacy.detect import check_identifiers
-from haemony.privacy.exchange import Part, Role, peek, seal_parts
+from haemony.privacy.exchange import (
+    EnvelopeRefused,
+    Part,
+    Refusal,
+    Role,
+    open_envelope,
+    peek,
+    seal_parts,
+)
+from haemony.privacy.keys import SECRET_BYTES
+from haemony.privacy.linkage import LinkageKey
+from haemony.privacy.people import read_people
+from haemony.privacy.split import People
 
 SITE = "site"
+LINKAGE = "linkage"
 IDENTITIES = "identities"
 PAYLOAD = "payload"
 SUFFIX = ".haemony"
@@ -42,6 +55,17 @@ class SealedBefore(RefusedByPolicy):
         super().__init__(
             f"this version of {contribution} was sealed before, as number {number}: nothing in its "
             "files has changed since; if those envelopes are lost, `haemony partner seal --again`"
+        )
+
+
+class OtherLinkageKey(UsageError):
+    """This partner has another linkage key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this partner has another linkage key, and what was encoded under it would match "
+            "nothing any more; agree with the other partners on one, and delete "
+            "keys/linkage.key here if it is theirs"
         )
 
 
@@ -82,6 +106,67 @@ class Partner(Party):
         """The retired keys of its pseudonyms, oldest first."""
         return tuple(SiteKey(self.keys.secret(name)) for name in retired(self))
 
+    @property
+    def linkage_key(self) -> LinkageKey:
+        """The key that the partners of the linkage share; no trustee or platform holds it.
+
+        Raises:
+            NoKey: When this partner has not got it yet.
+        """
+        return LinkageKey(self.keys.secret(LINKAGE))
+
+    def share_linkage_key(self, fingerprint: str, out: Path, *, now: datetime) -> Path:
+        """Seal the linkage key to another partner; one is drawn where there is none yet.
+
+        Args:
+            fingerprint: First digits of the other partner's card, which is trusted here.
+            out: Folder for the envelope.
+            now: The time, with its zone.
+        """
+        if LINKAGE not in self.keys.names:
+            self.keys.make(LINKAGE)
+        other = self.card_of(fingerprint)
+        part = Part(other, self.keys.secret(LINKAGE))
+        before = self.governance.messages(Act.ASKED, self.name, LINKAGE)
+        sealed = seal_parts(
+            {LINKAGE: part},
+            sender=self.card,
+            keys=self.keys,
+            subject=LINKAGE,
+            number=len(before) + 1,
+            now=now,
+        )[LINKAGE]
+        path = out / f"{other.fingerprint[:8]}.{LINKAGE}{SUFFIX}"
+        write_bytes(path, sealed)
+        waybill, _ = peek(sealed, path.name)
+        self.governance.note(Act.ASKED, ledger_entry(waybill, self.name))
+        return path
+
+    def take_linkage_key(self, envelope: Path, *, now: datetime) -> None:
+        """Take the linkage key that another partner has sealed to this one.
+
+        Raises:
+            EnvelopeRefused: With the reason.
+            OtherLinkageKey: When this partner has another one.
+        """
+        with self.auditing():
+            opened = open_envelope(
+                envelope.read_bytes(),
+                envelope.name,
+                me=self.card,
+                keys=self.keys,
+                trusted=self.trusted,
+                role=Role.PARTNER,
+                now=now,
+            )
+            if opened.part != LINKAGE or len(opened.content) != SECRET_BYTES:
+                raise EnvelopeRefused(Refusal.MALFORMED, envelope.name)
+        if LINKAGE not in self.keys.names:
+            self.keys.write(LINKAGE, opened.content.hex())
+            self.governance.record("linkage key taken", opened.sender.fingerprint)
+        elif self.keys.secret(LINKAGE) != opened.content:
+            raise OtherLinkageKey
+
     def version(self, contribution: Contribution) -> str:
         """What the platform knows this version of a contribution by."""
         return self.site.version(contribution.digest)
@@ -92,6 +177,7 @@ class Partner(Party):
         out: Path,
         *,
         now: datetime,
+        people: Path | None = None,
         again: bool = False,
         allowed: Collection[str] = (),
         watch: Callable[[str], None] = lambda _step: None,
@@ -102,6 +188,7 @@ class Partner(Party):
             contribution: What to seal.
             out: Folder for the two envelopes.
             now: The time, with its zone.
+            people: A table of who the patients are, encoded for linkage; it never leaves.
             again: Whether a version that was sealed before is sealed once more.
             allowed: Columns (``table.column``) that look like identifiers and were found harmless.
             watch: Told each step by name.
@@ -125,7 +212,8 @@ class Partner(Party):
         catalogue = disease(contribution.disease).catalogue
         checked = check(contribution, catalogue)
         watch(f"seal {contribution.id}")
-        halves = split(checked, self.site, self.former)
+        who = People(read_people(people), self.linkage_key) if people else None
+        halves = split(checked, self.site, self.former, who)
         check_identifiers(halves.payload, catalogue, allowed)
         number = max((message.number for message in before), default=0) + 1
         parts = {

@@ -211,13 +211,22 @@ class Party:
         Raises:
             UnknownCard: When none, or more than one, starts so.
         """
+        gone = self.card_of(fingerprint)
+        with writing(self.folder):
+            (self.folder / "trusted" / f"{gone.fingerprint}.json").unlink()
+        self.governance.record("card distrusted", f"{gone.role} {gone.fingerprint}")
+        return gone
+
+    def card_of(self, fingerprint: str) -> Card:
+        """The trusted card whose fingerprint starts so.
+
+        Raises:
+            UnknownCard: When none, or more than one, does.
+        """
         start = fingerprint.replace(" ", "").lower()
         found = [card for card in self.trusted if card.fingerprint.startswith(start)]
         if len(found) != 1:
             raise UnknownCard
-        with writing(self.folder):
-            (self.folder / "trusted" / f"{found[0].fingerprint}.json").unlink()
-        self.governance.record("card distrusted", f"{found[0].role} {found[0].fingerprint}")
         return found[0]
 
     def only(self, role: Role) -> Card:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from enum import StrEnum
+from itertools import chain, repeat
 from pathlib import Path
 
-from haemony.governance.store import Act, Patient
+import numpy as np
+
+from haemony.governance.store import Act, Patient, Review
 from haemony.lake.store import write_bytes
+from haemony.model.errors import UsageError
+from haemony.parties.linking import Links, find_links
 from haemony.parties.partner import IDENTITIES, PAYLOAD, SUFFIX
 from haemony.parties.party import Party, ledger_entry
 from haemony.privacy import DomainKey
@@ -24,11 +30,27 @@ from haemony.privacy.exchange import (
     seal_parts,
 )
 from haemony.privacy.identities import Identities, KeyTable
+from haemony.privacy.linkage.errors import Incomparable
 from haemony.privacy.payload import Malformed
 from haemony.privacy.pseudonyms import PatientKey, SitePseudonym, person_id
 
 DOMAIN = "domain"
 KEYS = "keys"
+
+
+class Decision(StrEnum):
+    """What people decide on a pair."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+class NoSuchReview(UsageError):
+    """No open pair has this number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"no open pair has the number {number}; `haemony trustee reviews` lists")
 
 
 @dataclass(frozen=True)
@@ -77,9 +99,11 @@ class Trustee(Party):
             except Malformed:
                 raise EnvelopeRefused(Refusal.MALFORMED, what) from None
             known = self._known(identities, opened.sender.name, what)
-        given = self._keys_of(identities, opened.sender.name, known)
-        left = {line.patient_key for line in known.values() if line.withdrawn}
-        answer = KeyTable.of(identities, lambda name: None if given[name] in left else given[name])
+            links = self._links(identities, known, what)
+        partner = opened.sender.name
+        given = self._keys_of(identities, partner, known, links)
+        lines = self._lines(identities, partner, given, known)
+        answer = self._answer(identities, given, lines, known)
         waybill = opened.waybill
         sealed = seal_parts(
             {KEYS: Part(platform, answer.to_bytes())},
@@ -92,16 +116,8 @@ class Trustee(Party):
         )
         path = out / f"{waybill.subject}-{waybill.number}.{KEYS}{SUFFIX}"
         write_bytes(path, sealed[KEYS])
-        partner = opened.sender.name
-        self.governance.remember(
-            [
-                Patient(partner, name, key, person_id(key), key in left)
-                for name, key in given.items()
-                if name not in known
-            ],
-            Act.RELAYED,
-            ledger_entry(waybill, partner),
-        )
+        entry = ledger_entry(waybill, partner)
+        self.governance.remember(lines, Act.RELAYED, entry, links.unsure)
         return path
 
     def key_of(self, partner: str, pseudonym: SitePseudonym) -> PatientKey | None:
@@ -129,18 +145,98 @@ class Trustee(Party):
             raise EnvelopeRefused(Refusal.SHARED_PSEUDONYM, what)
         return {line.pseudonym: line for line in found}
 
+    def _links(self, identities: Identities, known: Mapping[bytes, Patient], what: str) -> Links:
+        """Patients who have come before under another pseudonym, by their encodings."""
+        if identities.encodings is None:
+            return Links({}, ())
+        tokens = sorted(identities.pseudonyms)
+        fresh = [
+            row
+            for row, token in enumerate(tokens)
+            if not {identities.pseudonyms[token], *identities.former.get(token, ())} & known.keys()
+        ]
+        if not fresh:
+            return Links({}, ())
+        new = [identities.pseudonyms[tokens[row]] for row in fresh]
+        try:
+            encodings = identities.encodings.take(np.array(fresh))
+            return find_links(new, encodings, self.governance.encoded())
+        except Incomparable:
+            raise EnvelopeRefused(Refusal.OTHER_LINKAGE, what) from None
+
     def _keys_of(
-        self, identities: Identities, partner: str, known: Mapping[bytes, Patient]
+        self,
+        identities: Identities,
+        partner: str,
+        known: Mapping[bytes, Patient],
+        links: Links,
     ) -> dict[SitePseudonym, PatientKey]:
-        """The patient key of every pseudonym: the one it was given, else a new one."""
+        """The patient key of every pseudonym: the one it, or the patient it is, was given."""
         domain = self.domain
+        linked = {line.pseudonym: line for line in self.governance.patients(links.same.values())}
         keys = {}
         for token, pseudonym in identities.pseudonyms.items():
             names = (pseudonym, *identities.former.get(token, ()))
             earlier = next((known[name] for name in names if name in known), None)
+            target = links.same.get(pseudonym, pseudonym)
+            earlier = earlier or linked.get(target)
             keys[pseudonym] = (
-                PatientKey(earlier.patient_key)
-                if earlier
-                else domain.patient_key(partner, pseudonym)
+                PatientKey(earlier.patient_key) if earlier else domain.patient_key(partner, target)
             )
         return keys
+
+    def _lines(
+        self,
+        identities: Identities,
+        partner: str,
+        given: Mapping[SitePseudonym, PatientKey],
+        known: Mapping[bytes, Patient],
+    ) -> list[Patient]:
+        """What is new in the map."""
+        left = {line.patient_key for line in known.values() if line.withdrawn}
+        names = [identities.pseudonyms[token] for token in sorted(identities.pseudonyms)]
+        encoded = identities.encodings.records() if identities.encodings else repeat(None)
+        return [
+            Patient(partner, name, given[name], person_id(given[name]), given[name] in left, code)
+            for name, code in zip(names, encoded, strict=False)
+            if name not in known
+        ]
+
+    def _answer(
+        self,
+        identities: Identities,
+        given: Mapping[SitePseudonym, PatientKey],
+        lines: Sequence[Patient],
+        known: Mapping[bytes, Patient],
+    ) -> KeyTable:
+        """A key for everyone who has not withdrawn, and who is known from elsewhere."""
+        left = {line.patient_key for line in (*lines, *known.values()) if line.withdrawn}
+        keys = {
+            token: given[name]
+            for token, name in identities.pseudonyms.items()
+            if given[name] not in left
+        }
+        here = Counter(given.values())
+        elsewhere = self.governance.shared_keys(sorted(here))
+        fresh = {line.patient_key for line in lines}
+        held = {line.patient_key for line in self.governance.patients_by_key(sorted(fresh))}
+        shared = elsewhere | held | {key for key, times in here.items() if times > 1}
+        return KeyTable(keys, frozenset(token for token, key in keys.items() if key in shared))
+
+    def reviews(self) -> list[Review]:
+        """Pairs of patients who may be one, for people to decide."""
+        return self.governance.reviews()
+
+    def decide(self, number: int, same: Decision) -> None:
+        """Decide on a pair; *same* makes the later patient the earlier one from the next relay on.
+
+        Raises:
+            NoSuchReview: When no open pair has this number.
+        """
+        pairs = {pair.id: pair for pair in self.reviews() if pair.decision == "open"}
+        if number not in pairs:
+            raise NoSuchReview(number)
+        pair = pairs[number]
+        held = self.governance.patients([pair.held])[0]
+        self.governance.decide(number, same.value, pair.new, held)
+        self.governance.record("linkage decided", str(number), {"decision": same.value})

@@ -6,10 +6,13 @@ Both tables are sorted by their random tokens, so that their order says nothing 
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from haemony.privacy.linkage import Encodings
+from haemony.privacy.linkage.errors import MalformedEncoding
 from haemony.privacy.payload import Malformed
 from haemony.privacy.pseudonyms import PatientKey, SitePseudonym
 
@@ -22,18 +25,22 @@ class Identities:
         pseudonyms: Site pseudonym of every token.
         former: Pseudonyms of the same patients under keys that the partner has since replaced, so
             that the trustee recognises them.
+        encodings: Encoded names and dates of birth by which the trustee finds one patient at two
+            partners, in the order of the sorted tokens; none where the partner sends none.
     """
 
     pseudonyms: Mapping[str, SitePseudonym]
     former: Mapping[str, tuple[SitePseudonym, ...]]
+    encodings: Encodings | None = None
 
     def to_bytes(self) -> bytes:
-        """JSON: a list of token, pseudonym and former pseudonyms."""
+        """JSON: token, pseudonym and former pseudonyms of every patient; encodings in Base64."""
         rows = [
             [token, pseudonym.hex(), [old.hex() for old in self.former.get(token, ())]]
             for token, pseudonym in sorted(self.pseudonyms.items())
         ]
-        return json.dumps(rows).encode()
+        encoded = self.encodings.to_bytes() if self.encodings else b""
+        return json.dumps({"rows": rows, "encodings": b64encode(encoded).decode()}).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Identities:
@@ -42,12 +49,14 @@ class Identities:
         Raises:
             Malformed: When it is anything else, or names a token or a pseudonym twice.
         """
-        rows = _rows(content, 3)
+        given = _json(content)
+        rows = _rows(given.get("rows"), 3)
         pseudonyms = {str(token): SitePseudonym(_key(text)) for token, text, _ in rows}
         former = {str(token): tuple(SitePseudonym(_key(t)) for t in old) for token, _, old in rows}
         if not len(rows) == len(pseudonyms) == len(set(pseudonyms.values())):
             raise Malformed("a token or a pseudonym stands there twice")
-        return cls(pseudonyms, {token: old for token, old in former.items() if old})
+        encodings = _encodings(str(given.get("encodings", "")), len(rows))
+        return cls(pseudonyms, {token: old for token, old in former.items() if old}, encodings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,11 @@ class KeyTable:
 
     Attributes:
         keys: Patient key by token. A token without a key belongs to a patient who has withdrawn.
+        shared: Tokens of patients whom the trustee knows from elsewhere as well.
     """
 
     keys: Mapping[str, PatientKey]
+    shared: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -69,8 +80,9 @@ class KeyTable:
         return cls({token: key for token, key in asked.items() if key is not None})
 
     def to_bytes(self) -> bytes:
-        """JSON: a list of token and patient key."""
-        return json.dumps([[token, key.hex()] for token, key in sorted(self.keys.items())]).encode()
+        """JSON: token and patient key of every patient; tokens of shared patients."""
+        rows = [[token, key.hex()] for token, key in sorted(self.keys.items())]
+        return json.dumps({"rows": rows, "shared": sorted(self.shared)}).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> KeyTable:
@@ -79,18 +91,40 @@ class KeyTable:
         Raises:
             Malformed: When it is anything else, or names a token twice.
         """
-        rows = _rows(content, 2)
+        given = _json(content)
+        rows = _rows(given.get("rows"), 2)
         keys = {str(token): PatientKey(_key(text)) for token, text in rows}
         if len(keys) != len(rows):
             raise Malformed("a token stands there twice")
-        return cls(keys)
+        shared = given.get("shared")
+        if not isinstance(shared, list) or not set(map(str, shared)) <= keys.keys():
+            raise Malformed("shared tokens without a key")
+        return cls(keys, frozenset(map(str, shared)))
 
 
-def _rows(content: bytes, width: int) -> list[list[Any]]:
+def _json(content: bytes) -> dict[str, Any]:
     try:
-        rows = json.loads(content)
+        given = json.loads(content)
     except ValueError:
-        raise Malformed("no table of tokens") from None
+        given = None
+    if not isinstance(given, dict):
+        raise Malformed("no table of tokens")
+    return given
+
+
+def _encodings(text: str, rows: int) -> Encodings | None:
+    if not text:
+        return None
+    try:
+        encodings = Encodings.from_bytes(b64decode(text, validate=True))
+    except (ValueError, MalformedEncoding):
+        raise Malformed("no encodings") from None
+    if len(encodings) != rows:
+        raise Malformed("as many encodings as patients are needed")
+    return encodings
+
+
+def _rows(rows: object, width: int) -> list[list[Any]]:
     if not isinstance(rows, list) or any(
         not isinstance(row, list) or len(row) != width for row in rows
     ):

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from types import MappingProxyType
 
 import polars as pl
 
@@ -50,7 +51,12 @@ class Protected:
 
 
 def protect(
-    payload: Payload, keys: KeyTable, *, shift_key: bytes, withdrawn: Collection[int] = ()
+    payload: Payload,
+    keys: KeyTable,
+    *,
+    shift_key: bytes,
+    withdrawn: Collection[int] = (),
+    elsewhere: Mapping[int, str] = MappingProxyType({}),
 ) -> Protected:
     """Replace tokens by persons, and place every person on a timeline of its own.
 
@@ -59,9 +65,18 @@ def protect(
         keys: What the trustee answered.
         shift_key: Secret of the platform from which each person's day 0 is placed.
         withdrawn: Persons who have left; their rows are kept aside.
+        elsewhere: Persons who came with another contribution, and its id; nobody counts twice, so
+            their rows are kept aside as well.
     """
     known = {token: person_id(keys.keys[token]) for token in payload.tokens if token in keys.keys}
-    persons = {token: person for token, person in known.items() if person not in withdrawn}
+    reasons = {
+        token: f"the same patient came with {elsewhere[person]}"
+        for token, person in known.items()
+        if person in elsewhere
+    }
+    gone = [token for token in payload.tokens if known.get(token) in {None, *withdrawn}]
+    reasons |= dict.fromkeys(gone, "the patient has withdrawn")
+    persons = {token: person for token, person in known.items() if token not in reasons}
     tables: dict[str, Table] = {}
     aside = [payload.set_aside]
     for name, table in payload.tables.items():
@@ -69,7 +84,7 @@ def protect(
         frame = table.frame.filter(here)
         person = frame[TOKEN].replace_strict(persons, return_dtype=pl.Int64).alias(PERSON)
         tables[name] = replace(table, frame=frame.select(person, pl.exclude(TOKEN)))
-        aside.append(_left(table, table.frame.filter(~here)))
+        aside.append(_left(table, table.frame.filter(~here), reasons))
     return Protected(
         payload.description,
         payload.digest,
@@ -94,12 +109,12 @@ def _shift(person: int, key: bytes) -> int:
     return int.from_bytes(digest[:8], "big") % SHIFT_DAYS
 
 
-def _left(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+def _left(table: Table, rows: pl.DataFrame, reasons: Mapping[str, str]) -> pl.DataFrame:
     return rows.select(
         pl.lit("protect").alias("stage"),
         pl.lit(table.file).alias("file"),
         pl.col(ROW).alias("row"),
         pl.lit("").alias("column"),
         pl.lit("").alias("element"),
-        pl.lit("the patient has withdrawn").alias("reason"),
+        pl.col(TOKEN).replace_strict(reasons, return_dtype=pl.String).alias("reason"),
     ).cast(SET_ASIDE)

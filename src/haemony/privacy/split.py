@@ -8,7 +8,7 @@ does not travel; their place is kept, and the platform counts them as what they 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +19,7 @@ from haemony.intake.contribution import Contribution
 from haemony.intake.dictionary import ColumnType, Role
 from haemony.model.errors import HaemonyError, RefusedByPolicy
 from haemony.privacy.identities import Identities
+from haemony.privacy.linkage import Encodings, Identity, LinkageKey, encode
 from haemony.privacy.payload import ROW, SET_ASIDE, TOKEN, Payload, Table
 from haemony.privacy.pseudonyms import SiteKey
 from haemony.privacy.timeline import UNREADABLE, as_days, count_days, origins
@@ -50,6 +51,23 @@ class NotSound(HaemonyError):
 
 
 @dataclass(frozen=True)
+class People:
+    """Who the patients of a partner are, and the key under which that is encoded.
+
+    Attributes:
+        known: Identity by patient number; patients without one are encoded as unknown.
+        key: The key that the partners of the linkage share.
+    """
+
+    known: Mapping[str, Identity]
+    key: LinkageKey
+
+    def encoded(self, patients: Sequence[str]) -> Encodings:
+        """The encodings of patients, in the order asked for."""
+        return encode([self.known.get(patient, Identity()) for patient in patients], self.key)
+
+
+@dataclass(frozen=True)
 class Split:
     """The two halves of a contribution; only the token stands in both.
 
@@ -71,6 +89,7 @@ def split(
     checked: CheckReport,
     site: SiteKey,
     former: tuple[SiteKey, ...] = (),
+    people: People | None = None,
     draw: Callable[[], str] = draw_token,
 ) -> Split:
     """Part a contribution into identities and payload.
@@ -79,6 +98,7 @@ def split(
         checked: A contribution whose check found nothing that blocks.
         site: The partner's key.
         former: Keys that the partner has replaced.
+        people: Who the patients are, to be encoded for linkage; nothing unless given.
         draw: Where tokens come from.
 
     Raises:
@@ -91,6 +111,7 @@ def split(
     identities = Identities(
         {token: site.pseudonym(patient) for patient, token in tokens.items()},
         {token: tuple(old.pseudonym(p) for old in former) for p, token in tokens.items() if former},
+        people.encoded(sorted(tokens, key=lambda patient: tokens[patient])) if people else None,
     )
     day_zero = origins(checked)
     tables: dict[str, Table] = {}

@@ -51,6 +51,10 @@ class Refusal(Enum):
         "its content is not what its name says",
         "install the same haemony on both sides, and have it sealed again",
     )
+    OTHER_LINKAGE = (
+        "its identities are encoded under another linkage key than those that came before",
+        "all partners of a linkage share one key: `haemony partner take-linkage-key`",
+    )
     SHARED_PSEUDONYM = (
         "it holds a site pseudonym that another partner has brought before, which cannot be chance",
         "the two partners share a key: one of them makes a new one with `haemony partner rotate`",

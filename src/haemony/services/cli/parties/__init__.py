@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from haemony.privacy.exchange import Role
-from haemony.services.cli.parties import cards, keys, patients, sealing
+from haemony.services.cli.parties import cards, keys, linkage, patients, sealing
 from haemony.services.cli.parties.options import Command
 
 
@@ -16,12 +16,16 @@ def add_to(app: typer.Typer) -> None:
         Role.PARTNER: (
             ("init", sealing.partner_init, 'site --name "Hospital A"'),
             ("seal", sealing.seal, "aml-registry -w site -o post"),
+            ("share-linkage-key", linkage.share, "1f3a -w site -o post"),
+            ("take-linkage-key", linkage.take, "1f3a.linkage.haemony -w site"),
             ("withdraw", patients.ask_withdrawal, "aml-registry --patient 4711 -w site -o post"),
             ("identify", patients.identify, "aml-1.contact.haemony aml-registry -w site"),
             *keys.commands_of(Role.PARTNER, "site"),
         ),
         Role.TRUSTEE: (
             ("init", sealing.trustee_init, 'trustee --name "Trust centre"'),
+            ("reviews", linkage.reviews, "-w trustee"),
+            ("decide", linkage.decide, "3 same -w trustee"),
             ("relay", sealing.relay, "aml-1.identities.haemony -w trustee -o post"),
             (
                 "obey",

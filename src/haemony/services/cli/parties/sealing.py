@@ -52,6 +52,10 @@ def seal(
     contribution: Annotated[Path, typer.Argument(help="Folder of the contribution.")],
     out: OutOption,
     data: DataOption = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(help="A table of who the patients are, encoded for linkage; never sent."),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Seal a version once more whose envelopes were lost.")
     ] = False,
@@ -69,7 +73,13 @@ def seal(
     with output.progress("sealing") as watch:
         now = datetime.now(UTC)
         sealed = partner.seal(
-            given, out.resolve(), now=now, again=again, allowed=allow or (), watch=watch
+            given,
+            out.resolve(),
+            now=now,
+            people=people,
+            again=again,
+            allowed=allow or (),
+            watch=watch,
         )
     rows = [
         ("identities", "trustee", sealed.identities.name),
