@@ -23,8 +23,10 @@ from haemony.lake import Release
 from haemony.lake.manifest import canonical
 from haemony.lake.signing import Signer
 from haemony.lake.store import hash_file, write_bytes, writing
+from haemony.model.element import Identifying
 from haemony.model.errors import HaemonyError, UsageError
 from haemony.parties.party import AlreadyThere
+from haemony.privacy import Risk, risk
 from haemony.privacy.assessment import assess
 from haemony.privacy.cut import Cut, PolicyMissed, cut
 from haemony.privacy.policy import Policy, UtilityPlan
@@ -113,6 +115,19 @@ def export(
     _write(made, table, said, workspace, folder)
     workspace.governance.record("exported", subject, {"policy": policy.sha256})
     return Export(folder, made, assessment)
+
+
+def exposure(release: Release) -> Risk | None:
+    """The risk of the lake as it is, by every quasi-identifier of the catalogue that it knows.
+
+    Nothing is generalised inside the lake, so that its risk must be said. None where the release
+    knows no quasi-identifier.
+    """
+    catalogue = release.disease.catalogue
+    names = [e.name for e in catalogue.values() if e.identifying is Identifying.QUASI]
+    table = release.features(names)
+    known = [name for name in names if table[name].null_count() < table.height]
+    return risk(table, known) if known else None
 
 
 def _compare(table: pl.DataFrame, made: Cut, policy: Policy) -> dict[str, Any] | None:

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from haemony.export import exposure
 from haemony.lake import Release
 from haemony.lake.lake import Health
 from haemony.lake.lineage import Trace, trace_row
 from haemony.lake.manifest import Member
 from haemony.model.errors import Exit
+from haemony.privacy.assessment import describe
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
-from haemony.services.cli.privacy import export
+from haemony.services.cli.privacy import export, rows_of
 from haemony.services.report import grade_page
 from haemony.workspace import Workspace
 
@@ -69,6 +71,11 @@ def show(
         ("contribution", "title", "patients", "level", "why not the next level"),
         rows,
     )
+    exposed = exposure(release)
+    if exposed:
+        plain = describe(exposed)
+        named = ", ".join(exposed.quasi_identifiers)
+        output.table(f"Risk inside the platform, by {named}", ("", ""), rows_of(plain))
     counts = [(name, sum(part.rows for part in manifest.of(name))) for name in manifest.tables]
     output.table("Tables", ("table", "rows"), counts)
     if any(member.facts["in_silico"] for member in manifest.members):
@@ -82,6 +89,7 @@ def show(
                 {"id": m.id, "patients": m.patients, "level": m.level, **m.facts, "grade": m.grade}
                 for m in manifest.members
             ],
+            "risk": describe(exposed) if exposed else None,
             "tables": dict(counts),
         }
     )
