@@ -166,7 +166,7 @@ def test_local_recoding_satisfies_its_models(
         )
         return
 
-    assert satisfied(found.frame, frame, ladders, models, found.class_sizes > 0)
+    assert satisfied(found.frame, frame, ladders, models, (found.class_sizes > 0).tolist())
     assert found.suppressed <= limit * frame.height + 1e-9
 
 

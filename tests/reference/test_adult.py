@@ -76,6 +76,22 @@ def test_full_domain_optima(
     assert classes.filter(stars)["len"].sum() == suppressed
 
 
+@pytest.mark.parametrize(("k", "loss"), [(5, 0.058938), (11, 0.086136)])
+def test_local_recoding_loses_less_than_is_known(
+    adult: pl.DataFrame, hierarchies: Mapping[str, Hierarchy], k: int, loss: float
+) -> None:
+    """Local recoding stays below the best existing tool's loss, and its table is k-anonymous."""
+    found = anonymise(adult, hierarchies, [KAnonymity(k)], suppression_limit=1.0)
+
+    assert found.recoding is Recoding.LOCAL
+    assert loss_of(found.frame, hierarchies) == pytest.approx(float(found.loss.total), abs=1e-12)
+    assert loss_of(found.frame, hierarchies) < loss
+    assert covers(found.frame, adult, hierarchies)
+    kept = found.frame.filter(pl.Series(found.class_sizes) > 0)
+    assert kept.group_by(list(hierarchies)).len()["len"].min() >= k  # type: ignore[operator]
+    assert found.suppressed == adult.height - kept.height < k
+
+
 @pytest.mark.parametrize(
     ("limit", "loss", "digits"), [(0, 0.625, 3), (0.05, 0.1799, 4), (1, 0.1736, 4)]
 )

@@ -44,7 +44,7 @@ def loss_of(frame: pl.DataFrame, hierarchies: Mapping[str, Hierarchy]) -> float:
         under["*"] = {row[0] for row in hierarchy.rows}
         size = len(hierarchy.rows)
         shares: list[Fraction] = [Fraction(len(under[cell or ""]), size) for cell in frame[name]]
-        mean = sum(shares) / len(shares)
+        mean = sum(shares, Fraction(0)) / len(shares)
         losses.append(
             (mean - Fraction(1, size)) / (1 - Fraction(1, size)) if size > 1 else Fraction(0)
         )
@@ -145,7 +145,9 @@ def _loss(
             continue
         under = Counter(row[level] for row in hierarchy.rows)
         shares = [Fraction(size if row in out else under[row[q]], size) for row in rows]
-        total += (sum(shares) / len(shares) - Fraction(1, size)) / (1 - Fraction(1, size))
+        total += (sum(shares, Fraction(0)) / len(shares) - Fraction(1, size)) / (
+            1 - Fraction(1, size)
+        )
     return total / len(hierarchies)
 
 

@@ -1,6 +1,7 @@
 """Anonymity: hierarchies, privacy models, loss, and the searches that trade one for the other."""
 
 from haemony.privacy.anonymity.anonymised import Anonymised, Recoding, anonymise
+from haemony.privacy.anonymity.construction import Period, dates, draft, intervals, ordered, tree
 from haemony.privacy.anonymity.disclosure import Exposure, Risk, risk
 from haemony.privacy.anonymity.hierarchy import Hierarchy
 from haemony.privacy.anonymity.lattice import Proof
@@ -43,6 +44,7 @@ __all__ = [
     "Model",
     "Monotone",
     "Ordered",
+    "Period",
     "Proof",
     "Recoding",
     "RecursiveCLDiversity",
@@ -51,6 +53,11 @@ __all__ = [
     "StrictAverageRisk",
     "TCloseness",
     "anonymise",
+    "dates",
+    "draft",
+    "intervals",
+    "ordered",
     "risk",
     "special_uniques",
+    "tree",
 ]

@@ -40,7 +40,7 @@ class Hierarchy:
         levels: Per level, from the values to everything, one label per leaf, all in the same order.
 
     Raises:
-        BadHierarchy: When a leaf comes twice, levels differ in length, two leaves that share a label
+        BadHierarchy: When a leaf comes twice, levels differ in length, leaves that share a label
             part again further up, a label means different leaves at different levels, or the last
             level is not a single label.
 

@@ -29,7 +29,7 @@ ROUNDING = 1e-12
 class Rank:
     """The total order of results: lower is better.
 
-    Loss first; then fewer suppressed rows, fewer generalised levels, lower levels from left to right.
+    Loss first; then fewer suppressed rows, fewer levels in all, lower levels from left to right.
     """
 
     loss: Fraction
@@ -116,11 +116,13 @@ class Problem:
         table: The rows.
         models: What each class must satisfy.
         allowed: Rows that may be suppressed.
+        price: What a suppressed row counts: 1, or less for rows that get another chance.
     """
 
     table: Table
     models: tuple[Model, ...]
     allowed: int
+    price: Fraction = Fraction(1)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -147,6 +149,10 @@ class Problem:
             return Evaluation(node, suppressed, None, None)
         return Evaluation(node, suppressed, loss, self._terms(node, self._kept(classes, certain)))
 
+    @cached_property
+    def _rows(self) -> int:
+        return int(self.table.counts.sum())
+
     def _beyond_mending(self, classes: Classes, failed: np.ndarray) -> bool:
         """Whether a class of the population alone fails."""
         return bool((failed & (classes.sizes == 0)).any())
@@ -157,16 +163,17 @@ class Problem:
 
     def _loss(self, node: Node, kept: Counts, suppressed: int) -> Loss:
         sums = [
-            int(np.dot(hierarchy.leaf_counts[level][codes], kept)) + suppressed * hierarchy.size
+            int(np.dot(hierarchy.leaf_counts[level][codes], kept))
+            + suppressed * (1 + self.price * (hierarchy.size - 1))
             for codes, hierarchy, level in zip(
                 self.table.columns, self.table.hierarchies, node, strict=True
             )
         ]
         sizes = [hierarchy.size for hierarchy in self.table.hierarchies]
-        return Loss.of_sums(sums, sizes=sizes, rows=self.table.rows)
+        return Loss.of_sums(sums, sizes=sizes, rows=self._rows)
 
     def _terms(self, node: Node, kept: Counts) -> tuple[Floats, ...]:
-        rows, attributes = self.table.rows, len(node)
+        rows, attributes = self._rows, len(node)
         out = rows - int(kept.sum())
         terms = []
         for codes, hierarchy, level in zip(
@@ -176,12 +183,10 @@ class Problem:
                 terms.append(np.zeros(level + 1))
                 continue
             seen = np.bincount(codes, weights=kept, minlength=hierarchy.size)
-            sums = self._stack(hierarchy.attribute)[: level + 1] @ seen + out * hierarchy.size
+            lost = out * (1 + float(self.price) * (hierarchy.size - 1))
+            sums = self._stacks[hierarchy.attribute][: level + 1] @ seen + lost
             terms.append((sums - rows) / (rows * (hierarchy.size - 1) * attributes))
         return tuple(terms)
-
-    def _stack(self, attribute: str) -> Floats:
-        return self._stacks[attribute]
 
     @cached_property
     def _stacks(self) -> dict[str, Floats]:

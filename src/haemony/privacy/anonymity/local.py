@@ -6,6 +6,10 @@ the models becomes a class for good, once the sweep has reached the cost of its 
 class is closed, no cheaper cells exist that its rows could share with enough other open rows. In
 the end every class goes back to the least general cells that still cover its rows.
 
+A lattice too large to sweep is climbed instead: at rising prices, a bounded search finds the node
+that is best for the open rows while each row it leaves open costs the price, and its groups up to
+the price are closed.
+
 Known relatives: local recoding by repeated global recoding (Prasser, Bild, Kuhn 2016,
 doi:10.1093/jamia/ocw029 describes the setting), Mondrian (LeFevre et al. 2006,
 doi:10.1109/ICDE.2006.101). The result is a heuristic: it comes without a bound.
@@ -16,6 +20,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -29,8 +34,18 @@ from haemony.privacy.anonymity.models import (
     StrictAverageRisk,
     failing,
 )
+from haemony.privacy.anonymity.optimum import Effort, cheapest
 from haemony.privacy.anonymity.recoding import Levels, Recoded
 from haemony.privacy.anonymity.table import Floats, Node, Table, distinct
+
+LARGEST = 200_000
+"""Lattices with more nodes are not swept node by node."""
+
+STEP = Fraction(5, 4)
+"""Where they are not, the sweep stops at prices that grow by this factor."""
+
+TRIES = Effort(evaluations=40)
+"""Nodes to evaluate for the best one at a price."""
 
 
 def local(problem: Problem) -> Recoded:
@@ -43,10 +58,15 @@ def local(problem: Problem) -> Recoded:
         NotReachable: When the whole table as one class does not satisfy the models.
     """
     sweep = _Sweep(problem.table, tuple(map(_class_by_class, problem.models)))
-    for cost, node in _nodes(problem.table):
-        if not sweep.run_until(cost):
-            break
-        sweep.visit(node, cost)
+    if problem.nodes <= LARGEST:
+        for cost, node in _nodes(problem.table):
+            if not sweep.run_until(cost):
+                break
+            sweep.visit(node, cost)
+    else:
+        for price in _prices():
+            sweep.climb(price)
+        sweep.visit(problem.table.top, 1.0)
     sweep.run_until(math.inf)
     sweep.close(problem.allowed)
     return sweep.recoded()
@@ -77,6 +97,14 @@ def _nodes(table: Table) -> Iterator[tuple[float, Node]]:
         yield float(total[node]), node
 
 
+def _prices() -> list[Fraction]:
+    """Rising prices from a thousandth to 1."""
+    prices = [Fraction(1)]
+    while prices[-1] > Fraction(1, 1000):
+        prices.append(prices[-1] / STEP)
+    return prices[::-1]
+
+
 def _costs(table: Table) -> list[Floats]:
     """Per quasi-identifier, what a cell adds to the loss of its row, by level and leaf."""
     count = len(table.hierarchies)
@@ -91,9 +119,10 @@ class _Sweep:
 
     def __init__(self, table: Table, models: tuple[Model, ...]) -> None:
         self.table, self.models = table, models
-        self.open = table
+        held = table.counts > 0
+        self.open = table.part(held)
         """What is left of the table."""
-        self.places = np.arange(table.size)
+        self.places = np.flatnonzero(held)
         """The tuple (o,) of the whole table that each open tuple is."""
         self.levels = np.zeros((table.size, len(table.hierarchies)), dtype=np.int8)
         self.class_of = np.full(table.size, -1, dtype=np.int64)
@@ -101,6 +130,11 @@ class _Sweep:
         self.costs = _costs(table)
         self.waiting: list[tuple[float, Node]] = []
         """Nodes with groups dearer than the sweep, by when it reaches the cheapest of them."""
+
+    @property
+    def open_rows(self) -> int:
+        """Rows without a class."""
+        return int(self.open.counts.sum())
 
     def run_until(self, cost: float) -> bool:
         """Visit the waiting nodes that come before a cost; whether rows are still open."""
@@ -121,6 +155,19 @@ class _Sweep:
         if dear.any():
             heapq.heappush(self.waiting, (float(prices[dear].min()), node))
         self._close(able[~dear], classes.of_tuple[able[~dear]], node)
+
+    def climb(self, price: Fraction) -> None:
+        """Close groups up to a price, at the best nodes found while a row left open costs that."""
+        cost = float(price)
+        while self.run_until(cost):
+            before = self.open.size
+            problem = Problem(self.open, self.models, self.open_rows, price)
+            node = cheapest(problem, TRIES)
+            if node is None:
+                return
+            self.visit(node, cost)
+            if self.open.size == before:
+                return
 
     def _prices(self, node: Node, tuples: Counts) -> Floats:
         """What the cells (t,) of open tuples cost at a node; one price per group."""
@@ -147,13 +194,13 @@ class _Sweep:
         Raises:
             NotReachable: When the whole table as one class does not satisfy the models.
         """
-        rows = int(self.open.counts.sum())
+        rows = self.open_rows
         if rows <= allowed:
             return
         while self.classes:
             self.classes -= 1
             self.class_of[self.class_of == self.classes] = -1
-            left = self.class_of < 0
+            left = (self.class_of < 0) & (self.table.counts > 0)
             self.open, self.places = self.table.part(left), np.flatnonzero(left)
             classes = self.open.classes(self.table.top)
             if not failing(self.models, classes).any():

@@ -33,7 +33,7 @@ class Loss:
     by_attribute: tuple[Fraction, ...]
 
     @classmethod
-    def of_sums(cls, sums: Sequence[int], *, sizes: Sequence[int], rows: int) -> Loss:
+    def of_sums(cls, sums: Sequence[int | Fraction], *, sizes: Sequence[int], rows: int) -> Loss:
         """From the leaves under all cells of an attribute, added up over the rows.
 
         Args:
@@ -43,7 +43,7 @@ class Loss:
         """
         return cls(
             tuple(
-                Fraction(total - rows, rows * (size - 1)) if rows and size > 1 else Fraction(0)
+                Fraction(total - rows) / (rows * (size - 1)) if rows and size > 1 else Fraction(0)
                 for total, size in zip(sums, sizes, strict=True)
             )
         )
@@ -61,6 +61,7 @@ def discernibility(sizes: Counts, suppressed: int) -> int:
         sizes: (c,) rows of each class that was kept.
         suppressed: Rows suppressed.
 
+    >>> import numpy as np
     >>> discernibility(np.array([3, 2]), suppressed=1)
     19
     """
@@ -71,6 +72,7 @@ def discernibility(sizes: Counts, suppressed: int) -> int:
 def average_class_size(sizes: Counts) -> float:
     """Rows per class among the classes that were kept; 0 where none was.
 
+    >>> import numpy as np
     >>> average_class_size(np.array([3, 2]))
     2.5
     """

@@ -82,11 +82,21 @@ def optimum(problem: Problem, effort: Effort = Effort()) -> Found:
     Raises:
         NotReachable: When no node satisfies the models within the limit, or none was found.
     """
+    return _searched(problem, effort).found()
+
+
+def cheapest(problem: Problem, effort: Effort) -> Node | None:
+    """The node found best, if any costs less than suppressing every row."""
+    best = _searched(problem, effort).best
+    return best.node if best else None
+
+
+def _searched(problem: Problem, effort: Effort) -> _Search:
     search = _Search(problem)
     ends = math.inf if effort.seconds is None else time.monotonic() + effort.seconds
     while search.open_boxes() and search.evaluated < effort.evaluations and time.monotonic() < ends:
         search.step()
-    return search.found()
+    return search
 
 
 class _Search:
@@ -95,7 +105,7 @@ class _Search:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.best: Evaluation | None = None
-        self.ceiling = 2.0
+        self.ceiling = float(problem.price) + ROUNDING
         """A bound above this leaves no hope: the best loss and a little, so that ties are seen."""
         self.evaluated = 0
         self.fewest = problem.table.rows
@@ -114,9 +124,10 @@ class _Search:
         self.evaluated += 1
         evaluation = self.problem.evaluate(node)
         self.fewest = min(self.fewest, evaluation.suppressed)
-        if evaluation.loss is not None and better(evaluation, self.best):
+        loss = math.inf if evaluation.loss is None else float(evaluation.loss.total)
+        if loss <= self.ceiling and better(evaluation, self.best):
             self.best = evaluation
-            self.ceiling = float(evaluation.loss.total) + ROUNDING
+            self.ceiling = loss + ROUNDING
         if evaluation.terms is None:
             below = (self.dead <= node).all(axis=1)
             self.dead = np.vstack([self.dead[~below], node])

@@ -27,8 +27,8 @@ class Recoded:
         levels: Per quasi-identifier, the level (n,) of each row's cell.
         suppressed: (n,) rows of which nothing is told.
         class_of_row: (n,) the class of each row; no class holds suppressed rows and others.
-        population_of_row: (n,) rows of the population that each row may be confused with; None where
-            no population is given, or cells of a column have different levels.
+        population_of_row: (n,) rows of the population that each row may be confused with; None
+            where no population is given, or cells of a column have different levels.
     """
 
     table: Table
