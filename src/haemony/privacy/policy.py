@@ -27,6 +27,7 @@ from haemony.privacy.anonymity import (
     RecursiveCLDiversity,
     StrictAverageRisk,
     TCloseness,
+    intervals,
 )
 
 THRESHOLD = 0.09
@@ -244,14 +245,21 @@ class _Reader:
         if not isinstance(spec, dict):
             raise self.fault(where, 'is no table; write {treatment = "keep"}, for instance')
         treatment = self.choice(Treatment, spec.get("treatment", ""), f"{where}.treatment")
-        extra = set(spec) - {"treatment", "hierarchy"}
+        extra = set(spec) - {"treatment", "hierarchy", "intervals", "from", "to"}
         if extra:
             raise self.fault(where, f"{', '.join(sorted(extra))} is not known")
         if treatment is not Treatment.GENERALISE:
             return QuasiIdentifier(column, treatment)
+        if "intervals" in spec:
+            if not {"from", "to"} <= set(spec):
+                raise self.fault(where, "intervals need from and to, the ends of the domain")
+            values = range(int(spec["from"]), int(spec["to"]) + 1)
+            made = intervals(column, values, list(spec["intervals"]))
+            return QuasiIdentifier(column, treatment, made.with_missing())
         if "hierarchy" not in spec:
             raise self.fault(
-                where, "is generalised along a hierarchy; name its file: hierarchy = …"
+                where,
+                "is generalised along a hierarchy; name its file, or give intervals: hierarchy = …",
             )
         file = self.path.parent / str(spec["hierarchy"])
         if not file.is_file():

@@ -6,12 +6,15 @@ import json as jsons
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from haemony.export import export as export_cut
 from haemony.intake.readers import read
 from haemony.lake.store import write_bytes
 from haemony.privacy import risk as measure
+from haemony.privacy.anonymity import draft
+from haemony.privacy.anonymity.table import check_columns
 from haemony.privacy.assessment import assess, describe
 from haemony.privacy.cut import cut
 from haemony.privacy.policy import THRESHOLD, Policy
@@ -31,6 +34,11 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: haemony anonymise patients.csv --policy policy.toml -o cut")(
         anonymise
     )
+    group = typer.Typer(no_args_is_help=True, help="How values are told less exactly.")
+    group.command("draft", epilog="Example: haemony hierarchy draft patients.csv age -o age.csv")(
+        draft_hierarchy
+    )
+    app.add_typer(group, name="hierarchy")
 
 
 def risk(
@@ -86,6 +94,27 @@ def anonymise(
     say(assessment, output)
     output.say(f"[bold]{out}/cut.csv[/] may leave; [bold]{out}/assessment.html[/] says why.")
     output.value({"out": str(folder), **assessment})
+
+
+def draft_hierarchy(
+    file: FileArgument,
+    column: Annotated[str, typer.Argument(help="The column.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    json: JsonFlag = False,
+) -> None:
+    """Propose a hierarchy for a column: one row per value, ever more general to the right."""
+    output = Output(json)
+    frame = read(file).frame
+    check_columns(frame, [column])
+    texts = frame[column]
+    numbers = texts.cast(pl.Float64, strict=False)
+    if numbers.null_count() == texts.null_count() and texts.len() > texts.null_count():
+        whole = bool((numbers.drop_nulls() == numbers.drop_nulls().floor()).all())
+        texts = numbers.cast(pl.Int64) if whole else numbers
+    drafted = draft(texts)
+    drafted.write(out)
+    output.say(f"[bold]{out}[/] has {drafted.size} values on {drafted.height} levels; correct it.")
+    output.value({"out": str(out), "values": drafted.size, "levels": drafted.height})
 
 
 def say(assessment: dict[str, dict[str, dict[str, object]]], output: Output) -> None:
