@@ -28,8 +28,10 @@ from haemony.model.errors import HaemonyError, UsageError
 from haemony.parties.party import AlreadyThere
 from haemony.privacy import Risk, risk
 from haemony.privacy.assessment import assess
+from haemony.privacy.attacks import Verdict
 from haemony.privacy.cut import Cut, PolicyMissed, cut
 from haemony.privacy.policy import Policy, UtilityPlan
+from haemony.privacy.resistance import Tried, resist
 from haemony.workspace import Workspace
 
 Watch = Callable[[str], None]
@@ -94,6 +96,8 @@ def export(
     try:
         watch("cut")
         made = cut(table.drop("person_id"), policy)
+        watch("attack")
+        attacks = _attacked(table, policy)
         watch("compare")
         utility = _compare(table, made, policy)
     except PolicyMissed as missed:
@@ -105,6 +109,7 @@ def export(
         "in silico": any(member.facts["in_silico"] for member in release.manifest.members),
         **assess(made),
     }
+    assessment["attacks"] = attacks
     assessment["utility"]["reference model"] = utility
     watch("write")
     said = {
@@ -128,6 +133,51 @@ def exposure(release: Release) -> Risk | None:
     table = release.features(names)
     known = [name for name in names if table[name].null_count() < table.height]
     return risk(table, known) if known else None
+
+
+def _attacked(table: pl.DataFrame, policy: Policy) -> dict[str, Any] | None:
+    """Attack what would leave; refused when an attack gains on members more than is tolerated."""
+    plan = policy.attacks
+    if plan is None:
+        return None
+    people = table.drop("person_id")
+    outcomes = resist(people, policy, plan)
+    leaks = [one.outcome for one in outcomes if one.verdict is Verdict.LEAKS]
+    if leaks:
+        raise PolicyMissed(
+            policy.name,
+            tuple(
+                f"{one.attack.value} ({one.aim}) is right about members more often than about "
+                f"others: excess {one.excess.estimate:.3f}, at least {one.excess.interval.low:.3f}"
+                for one in leaks
+            ),
+        )
+    return {
+        "held out": plan.held_out,
+        "seed": plan.seed,
+        "tolerated": plan.tolerated,
+        "known to the attacker": [quasi.column for quasi in policy.quasi_identifiers],
+        "results": [_told(one) for one in outcomes],
+    }
+
+
+def _told(tried: Tried) -> dict[str, Any]:
+    outcome, excess = tried.outcome, tried.outcome.excess
+    return {
+        "attack": outcome.attack.value,
+        "aim": outcome.aim,
+        "attempts": outcome.on_members.attempts,
+        "rate": outcome.on_members.share,
+        "control rate": outcome.on_control.share,
+        "guessing rate": outcome.by_guessing.share,
+        "excess": excess.estimate,
+        "low": excess.interval.low,
+        "high": excess.interval.high,
+        "confidence": excess.interval.confidence,
+        "beats guessing": outcome.beats_guessing,
+        "tolerated": tried.tolerated,
+        "verdict": tried.verdict.value,
+    }
 
 
 def _compare(table: pl.DataFrame, made: Cut, policy: Policy) -> dict[str, Any] | None:

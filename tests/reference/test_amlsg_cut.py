@@ -74,6 +74,38 @@ def test_nobody_is_above_the_threshold_and_the_model_stands(
     print(f"largest change of a log hazard ratio: {model['largest change']:.4f}")  # noqa: T201
 
 
+def test_the_attacks_gain_nothing_on_findings(
+    amlsg_workspace: hm.Workspace, tmp_path: Path
+) -> None:
+    """Singling out, linkability and inference of findings: every interval of the excess holds 0.
+
+    Exact numbers are another matter, whatever k is: a record among twelve is picked once in twelve
+    times, and with it its number. That excess is near 1/12, and is said, not hidden.
+    """
+    folder = exported(amlsg_workspace, tmp_path, POLICY + "[attacks]\nseed = 1\n")
+
+    results = json.loads((folder / "assessment.json").read_bytes())["attacks"]["results"]
+    numbers = {"os_days", "wbc"}
+    exact = [one for one in results if one["aim"].split(" ")[0] in numbers]
+    others = [one for one in results if one not in exact]
+    assert {one["attack"] for one in others} == {"singling out", "linkability", "inference"}
+    assert len(others) == 7
+    for one in others:
+        assert one["low"] <= 0 <= one["high"], one
+        assert one["tolerated"] == 0
+    for one in exact:
+        assert 0 < one["low"] <= one["tolerated"] == 0.09 < one["high"]
+
+
+def test_an_untouched_table_is_refused(amlsg_workspace: hm.Workspace, tmp_path: Path) -> None:
+    """With no class larger than one the attacks succeed, and the export stops."""
+    text = POLICY.replace("dropped", "threshold = 1.0\nsuppression_limit = 1.0\ndropped")
+    text = text.replace('"microaggregate"', '"keep"') + "[attacks]\nseed = 1\n"
+
+    with pytest.raises(PolicyMissed, match="is right about members more often"):
+        exported(amlsg_workspace, tmp_path, text)
+
+
 def test_what_leaves_is_signed(amlsg_workspace: hm.Workspace, tmp_path: Path) -> None:
     """The manifest lists every file by hash, under the platform's signature."""
     folder = exported(amlsg_workspace, tmp_path)

@@ -89,12 +89,14 @@ class AttackPlan:
     """How a cut is attacked before it leaves.
 
     Attributes:
-        held_out: Share of the people kept back as control.
+        held_out: Share of the people kept back as control; half, as singling out needs as many.
+        attempts: Of each attack, at most.
         tolerated: Excess risk over control that is accepted, at the lower end of its interval.
         seed: Of every random choice.
     """
 
-    held_out: float = 0.2
+    held_out: float = 0.5
+    attempts: int = 2000
     tolerated: float = 0.0
     seed: int = 1
 
