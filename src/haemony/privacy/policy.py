@@ -92,12 +92,14 @@ class AttackPlan:
         held_out: Share of the people kept back as control; half, as singling out needs as many.
         attempts: Of each attack, at most.
         tolerated: Excess risk over control that is accepted, at the lower end of its interval.
+        tolerated_numbers: The same for guesses at exact numbers; the threshold unless given.
         seed: Of every random choice.
     """
 
     held_out: float = 0.5
     attempts: int = 2000
     tolerated: float = 0.0
+    tolerated_numbers: float | None = None
     seed: int = 1
 
 

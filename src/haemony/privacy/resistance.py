@@ -30,6 +30,7 @@ from haemony.privacy.cut import cut
 from haemony.privacy.policy import AttackPlan, Policy, QuasiIdentifier
 
 _CONFIDENCE = 0.95
+_LESS_THAN_ALL = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Tried:
 
     Attributes:
         outcome: What the attack has shown.
-        tolerated: The policy's figure; for guesses at exact numbers the policy's threshold.
+        tolerated: The policy's figure.
     """
 
     outcome: Outcome
@@ -62,10 +63,10 @@ def resist(table: pl.DataFrame, policy: Policy, plan: AttackPlan) -> tuple[Tried
         Singling out by one and by several quasi-identifiers, linkability of two halves of them, and
         inference of every released column from all of them. The intervals of each kind hold
         together with 95 % confidence (Bonferroni). An exact number in a class of k is guessed right
-        once in k times, as its own record is among them, however the rest is released: of such
-        guesses the policy's threshold is tolerated, which accepts just that.
+        once in k times, as its own record is among them, and more often where numbers cluster: what
+        is tolerated of such guesses is a figure of its own.
     """
-    people = table.select(policy.columns)
+    people = table.select(policy.columns).sort(policy.columns)
     order = generator(plan.seed, "halves").permutation(people.height)
     left = round(people.height * (1 - plan.held_out))
     members, control = people[order[:left].tolist()], people[order[left:].tolist()]
@@ -76,7 +77,8 @@ def resist(table: pl.DataFrame, policy: Policy, plan: AttackPlan) -> tuple[Tried
     secrets = [how.column for how in policy.released]
     outcomes = (*_singled_out(rehearsal, known, plan), *_linked(rehearsal, known, plan))
     guessed = zip(secrets, _inferred(rehearsal, known, secrets, plan), strict=True)
-    exact = max(plan.tolerated, policy.threshold)
+    own = plan.tolerated_numbers
+    exact = min(policy.threshold if own is None else own, _LESS_THAN_ALL)
     return (
         *(Tried(outcome, plan.tolerated) for outcome in outcomes),
         *(
