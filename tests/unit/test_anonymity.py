@@ -301,7 +301,7 @@ def test_a_part_may_pass_where_the_whole_fails(model: Model) -> None:
         frame,
         {"stage": STAGE},
         [model],
-        suppression_limit=1.0,
+        suppression_limit=0.84,
         recoding=Recoding.FULL_DOMAIN,
     )
 
