@@ -25,8 +25,9 @@ nightly: $(VENV)/.dev ## The long tests: 200 kills, and new examples for every g
 	$(BIN)/pytest -m nightly
 	HYPOTHESIS_PROFILE=searching $(BIN)/pytest tests/generative
 
-bench: $(VENV)/.dev ## Measure admission and study from 15,300 to 1,530,000 in-silico patients
+bench: $(VENV)/.dev ## Measure admission and study of up to 1,530,000 in-silico patients, and anonymisation
 	$(BIN)/python benchmarks/admission.py --large
+	$(BIN)/python benchmarks/anonymity.py
 
 tables: $(VENV)/.dev ## Regenerate the tables in docs/reference that come from real data
 	$(BIN)/python benchmarks/karyotype_agreement.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haemony.privacy import Recoding, anonymise, risk
@@ -12,6 +12,7 @@ from haemony.privacy.anonymity import (
     AverageRisk,
     DeltaPresence,
     DistinctLDiversity,
+    Effort,
     EntropyLDiversity,
     Equal,
     Hierarchical,
@@ -131,6 +132,7 @@ def test_nothing_beats_the_optimum(case: Case, models: list[Model], limit: float
     assert loss_of(found.frame, ladders) == pytest.approx(float(truth.loss), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(tables(), st.integers(1, 5), LIMITS)
 def test_classes_are_large_enough(case: Case, k: int, limit: float) -> None:
     """A plain group-by finds no class below k but the suppressed rows, which keep the limit."""
@@ -151,6 +153,7 @@ def test_classes_are_large_enough(case: Case, k: int, limit: float) -> None:
     assert float(found.loss.total) == pytest.approx(loss_of(found.frame, ladders), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(tables(), st.integers(1, 4), st.none() | DIVERSITY, LIMITS)
 def test_local_recoding_satisfies_its_models(
     case: Case, k: int, diversity: Model | None, limit: float
@@ -170,6 +173,55 @@ def test_local_recoding_satisfies_its_models(
     assert found.suppressed <= limit * frame.height + 1e-9
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=tables(), k=st.integers(1, 4), limit=LIMITS)
+def test_lattices_too_large_to_sweep_are_recoded_soundly(
+    monkeypatch: pytest.MonkeyPatch, case: Case, k: int, limit: float
+) -> None:
+    """Climbed at rising prices instead, every class that is kept still passes."""
+    monkeypatch.setattr("haemony.privacy.anonymity.local.LARGEST", 0)
+    frame, ladders, _ = case
+    try:
+        found = anonymise(frame, ladders, [KAnonymity(k)], suppression_limit=limit)
+    except NotReachable:
+        assert frame.height < k
+        return
+
+    assert covers(found.frame, frame, ladders)
+    assert satisfied(found.frame, frame, ladders, [KAnonymity(k)], (found.class_sizes > 0).tolist())
+    assert found.suppressed <= limit * frame.height + 1e-9
+
+
+@settings(deadline=None)
+@given(tables(), MODELS, LIMITS, st.integers(1, 12))
+def test_the_bound_of_a_search_cut_short_holds(
+    case: Case, models: list[Model], limit: float, evaluations: int
+) -> None:
+    """The true optimum lies between the bound and the loss that was found."""
+    frame, ladders, everyone = case
+    try:
+        found = anonymise(
+            frame,
+            ladders,
+            models,
+            suppression_limit=limit,
+            recoding=Recoding.FULL_DOMAIN,
+            population=everyone,
+            effort=Effort(evaluations=evaluations),
+        )
+    except NotReachable:
+        return
+    truth = exhaustive(frame, ladders, models, limit, everyone)
+
+    assert found.proof is not None
+    assert truth.loss is not None
+    assert found.proof.bound <= float(truth.loss) + 1e-12
+    assert float(truth.loss) <= found.proof.loss + 1e-12
+    if found.proof.optimal:
+        assert found.loss.total == truth.loss
+
+
+@settings(deadline=None)
 @given(tables(), MODELS, LIMITS)
 def test_the_order_of_the_rows_does_not_matter(
     case: Case, models: list[Model], limit: float

@@ -15,13 +15,16 @@ from haemony.privacy.anonymity import (
     AverageRisk,
     DeltaPresence,
     Effort,
+    EntropyLDiversity,
     Hierarchical,
     Hierarchy,
     KAnonymity,
     KMap,
+    Model,
     Monotone,
     Ordered,
     Period,
+    RecursiveCLDiversity,
     TCloseness,
     dates,
     draft,
@@ -283,6 +286,27 @@ def test_average_risk_lets_small_classes_fail_first() -> None:
 
     assert found.frame["stage"].to_list() == ["I", "I", "I", "*"]
     assert found.risk_after.prosecutor.mean == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [EntropyLDiversity("alive", 2), RecursiveCLDiversity("alive", 2, 2)],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_part_may_pass_where_the_whole_fails(model: Model) -> None:
+    """Stage I is diverse, stage II is not, both together are not: stage II alone is suppressed."""
+    frame = pl.DataFrame({"stage": ["I"] * 2 + ["II"] * 10, "alive": [0] + [1] * 11})
+
+    found = anonymise(
+        frame,
+        {"stage": STAGE},
+        [model],
+        suppression_limit=0.84,
+        recoding=Recoding.FULL_DOMAIN,
+    )
+
+    assert found.frame["stage"].to_list() == ["I"] * 2 + ["*"] * 10
+    assert found.loss.total == Fraction(10, 12)
 
 
 def test_distances_of_the_published_salary_example() -> None:

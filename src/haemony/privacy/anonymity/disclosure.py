@@ -3,7 +3,7 @@
 *Prosecutor*: the attacker knows that the target is in the table; the risk of a row is one over the
 size of its class. *Journalist*: the attacker knows only that the target is in the population; one
 over the size of the class there. *Marketer*: the share of all rows an attacker would get right on
-average. (El Emam 2013, *Guide to the De-Identification of Personal Health Information*, ch. 16;
+average. (El Emam 2013, *Guide to the De-Identification of Personal Health Information*;
 Dankar, El Emam 2010, doi:10.1145/1754239.1754271.)
 """
 

@@ -10,8 +10,7 @@ A lattice too large to sweep is climbed instead: at rising prices, a bounded sea
 that is best for the open rows while each row it leaves open costs the price, and its groups up to
 the price are closed.
 
-Known relatives: local recoding by repeated global recoding (Prasser, Bild, Kuhn 2016,
-doi:10.1093/jamia/ocw029 describes the setting), Mondrian (LeFevre et al. 2006,
+Relatives: repeated full-domain recoding of what was suppressed, and Mondrian (LeFevre et al. 2006,
 doi:10.1109/ICDE.2006.101). The result is a heuristic: it comes without a bound.
 """
 

@@ -87,7 +87,9 @@ class KAnonymity:
 
 @dataclass(frozen=True)
 class KMap:
-    """Every class matches at least k rows of the population (Sweeney 2001; El Emam 2008).
+    """Every class matches at least k rows of the population.
+
+    Source: El Emam, Dankar 2008, doi:10.1197/jamia.M2716.
 
     Attributes:
         k: Least number of matching rows of the population, which includes the table's own rows.
@@ -357,7 +359,7 @@ class AverageRisk:
     """The mean prosecutor risk, classes over rows, stays within a threshold.
 
     Where it does not, the smallest classes fail first, all of one size together, until it does
-    (El Emam 2013, *Guide to the De-Identification of Personal Health Information*, ch. 16).
+    (El Emam 2013, *Guide to the De-Identification of Personal Health Information*).
     """
 
     threshold: float

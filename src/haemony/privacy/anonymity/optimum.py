@@ -26,6 +26,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,6 +45,10 @@ from haemony.privacy.anonymity.table import Floats, Node
 
 REACH = 0.9
 """Where on its path a climb evaluates: of 0.3 to 0.99, the fewest evaluations on census data."""
+
+
+LONG = 500
+"""A search polishes its best result after this many evaluations, then after twice as many."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +97,24 @@ def cheapest(problem: Problem, effort: Effort) -> Node | None:
 
 
 def _searched(problem: Problem, effort: Effort) -> _Search:
-    search = _Search(problem)
-    ends = math.inf if effort.seconds is None else time.monotonic() + effort.seconds
-    while search.open_boxes() and search.evaluated < effort.evaluations and time.monotonic() < ends:
+    search = _Search(problem, effort)
+    while search.open_boxes() and not search.exhausted():
         search.step()
+        if search.evaluated >= search.polish_at:
+            search.polish()
     return search
 
 
 class _Search:
     """The state of one search: what is open, what is ruled out, and the best result so far."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, effort: Effort) -> None:
+        self.problem, self.effort = problem, effort
+        self.ends = math.inf if effort.seconds is None else time.monotonic() + effort.seconds
+        self.polish_at = LONG
+        """Evaluations after which the best result is polished next."""
+        self.polished: set[Node] = set()
+        """Neighbours that were looked at."""
         self.best: Evaluation | None = None
         self.ceiling = float(problem.price) + ROUNDING
         """A bound above this leaves no hope: the best loss and a little, so that ties are seen."""
@@ -115,9 +126,7 @@ class _Search:
         """Nodes (m, q) at and below which nothing can be a result; none below another."""
         self.boxes: list[_Box] = []
         top = problem.table.top
-        terms = self.evaluate(top)
-        if terms is not None:
-            self.push((0,) * len(top), top, terms)
+        self.look(top, (0,) * len(top))
 
     def evaluate(self, node: Node) -> tuple[Floats, ...] | None:
         """Group the rows at a node; None when that rules out all below."""
@@ -131,9 +140,18 @@ class _Search:
         if evaluation.terms is None:
             below = (self.dead <= node).all(axis=1)
             self.dead = np.vstack([self.dead[~below], node])
-        else:
-            self.corners.add(node)
         return evaluation.terms
+
+    def look(self, node: Node, lowest: Node) -> None:
+        """Evaluate a node and open the box between it and a lowest corner."""
+        terms = self.evaluate(node)
+        if terms is not None:
+            self.corners.add(node)
+            self.push(lowest, node, terms)
+
+    def exhausted(self) -> bool:
+        """Whether the effort is spent."""
+        return self.evaluated >= self.effort.evaluations or time.monotonic() >= self.ends
 
     def push(self, lowest: Node, highest: Node, terms: tuple[Floats, ...]) -> None:
         """Open a box, unless there is no hope in it."""
@@ -160,10 +178,25 @@ class _Search:
         if not path:
             return
         node = path[int(len(path) * REACH)]
-        terms = self.evaluate(node)
-        if terms is not None:
-            self.push(box.lowest, node, terms)
+        self.look(node, box.lowest)
         self._push_beside(box, node)
+
+    def polish(self) -> None:
+        """Follow the best result to better neighbours, as long as there are any.
+
+        A long search is rarely finished; then its result profits from what lies nearest: one level
+        less in an attribute, or that and one more in another.
+        """
+        self.polish_at = 2 * self.evaluated
+        best = None
+        while self.best is not None and self.best is not best:
+            best = self.best
+            for node in _neighbours(best.node, self.problem.table.top):
+                if self.exhausted():
+                    return
+                if node not in self.polished and not (self.dead >= node).all(axis=1).any():
+                    self.polished.add(node)
+                    self.evaluate(node)
 
     def _above_the_dead(self, box: _Box) -> Node | None:
         """The lowest corner of what is left of a box; None when nothing is.
@@ -223,3 +256,15 @@ class _Search:
         optimal = not self.open_boxes()
         bound = loss if optimal else min(loss, self.boxes[0].bound)
         return Found(self.best, Proof(optimal, loss, bound, self.evaluated, self.problem.nodes))
+
+
+def _neighbours(node: Node, top: Node) -> Iterator[Node]:
+    """Nodes with one level less in an attribute, as they are or with one more in another."""
+    for less, level in enumerate(node):
+        if level == 0:
+            continue
+        lower = (*node[:less], level - 1, *node[less + 1 :])
+        yield lower
+        for more, other in enumerate(node):
+            if more != less and other < top[more]:
+                yield (*lower[:more], other + 1, *lower[more + 1 :])
