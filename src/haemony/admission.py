@@ -216,7 +216,7 @@ def _brings_nothing(arrival: Arrival, workspace: Workspace, elsewhere: Mapping[i
         return False
     left = workspace.governance.withdrawn_persons(described.id)
     persons = {person_id(key) for key in arrival.keys.keys.values()} - left - elsewhere.keys()
-    return workspace.lake.persons_of(described.id) == persons
+    return workspace.lake.latest().persons_of(described.id) == persons
 
 
 def _elsewhere(arrival: Arrival, workspace: Workspace, batch: Mapping[int, str]) -> dict[int, str]:

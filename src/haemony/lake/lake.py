@@ -136,17 +136,6 @@ class Lake:
         member = current.member(contribution) if current else None
         return member is not None and (member.digest, member.made_by) == (digest, made_by)
 
-    def persons_of(self, contribution: str) -> set[int]:
-        """The persons that came with a contribution of the latest release."""
-        current = self._current()
-        parts = current.of("person") if current else ()
-        frames = [
-            pl.read_parquet(self.store.path(part.sha256), columns=["person_id"])
-            for part in parts
-            if part.contribution == contribution
-        ]
-        return {person for frame in frames for person in frame["person_id"]}
-
     def owners(self, persons: Collection[int]) -> dict[int, str]:
         """With which contribution of the latest release each of these persons came."""
         current = self._current()

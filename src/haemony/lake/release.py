@@ -71,6 +71,12 @@ class Release:
         files = self.files(table)
         return pl.scan_parquet(list(files)) if files else declared(table).empty().lazy()
 
+    def persons_of(self, contribution: str) -> set[int]:
+        """The persons that came with a contribution."""
+        parts = [part for part in self.manifest.of("person") if part.contribution == contribution]
+        frames = [pl.read_parquet(self.store.path(p.sha256), columns=["person_id"]) for p in parts]
+        return {person for frame in frames for person in frame["person_id"]}
+
     def holds(self, contribution: str, person: int) -> bool:
         """Whether a person came with a contribution."""
         paths = [

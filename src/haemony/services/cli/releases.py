@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from haemony.duplicates import Screened, screen_release
 from haemony.export import exposure
 from haemony.lake import Release
 from haemony.lake.lake import Health
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog="Example: haemony release export --policy cut.toml -w commons -o cut")(
         export
     )
+    group.command("screen", epilog="Example: haemony release screen -w commons")(screen)
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
 
@@ -100,6 +102,45 @@ def _not_next(member: Member) -> str:
         if not verdict["holds"]:
             return "; ".join(verdict["reasons"])
     return "level 4 is given by the quality committee"
+
+
+def screen(
+    number: NumberArgument = None, workspace: WorkspaceOption = Path(), json: JsonFlag = False
+) -> None:
+    """Look for patients who may be in two contributions: a warning, nothing is merged.
+
+    Patients are suspicious who agree in sex, age and every baseline value that both know.
+    """
+    output = Output(json)
+    release = Workspace(workspace).lake.release(number)
+    with output.progress("comparing") as watch:
+        found = []
+        for one in screen_release(release):
+            watch(f"{one.first} with {one.second}")
+            found.append(one)
+    rows = [(f"{one.first}, {one.second}", len(one.columns), *_alike(one)) for one in found]
+    output.table(
+        "Patients alike", ("contributions", "values", "pairs", "by chance", "verdict"), rows
+    )
+    output.value([_screened(one) for one in found])
+
+
+def _alike(one: Screened) -> tuple[object, ...]:
+    if one.found is None:
+        return ("", "", "too few values are known in both")
+    verdict = "ask both partners" if one.found.alarming else "no more than chance"
+    return one.found.found, f"{one.found.expected:.1f}", verdict
+
+
+def _screened(one: Screened) -> dict[str, object]:
+    found = one.found
+    counted = found and {
+        "pairs": found.found,
+        "expected by chance": found.expected,
+        "at most": found.expected_high,
+        "alarming": found.alarming,
+    }
+    return {"first": one.first, "second": one.second, "values": one.columns, "found": counted}
 
 
 def verify(
