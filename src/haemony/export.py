@@ -23,7 +23,7 @@ from haemony.lake import Release
 from haemony.lake.manifest import canonical
 from haemony.lake.signing import Signer
 from haemony.lake.store import hash_file, write_bytes, writing
-from haemony.model.element import Identifying
+from haemony.model.element import Identifying, ValueType
 from haemony.model.errors import HaemonyError, UsageError
 from haemony.parties.party import AlreadyThere
 from haemony.privacy import Risk, risk
@@ -133,6 +133,17 @@ def exposure(release: Release) -> Risk | None:
     table = release.features(names)
     known = [name for name in names if table[name].null_count() < table.height]
     return risk(table, known) if known else None
+
+
+def events_of(release: Release) -> pl.DataFrame:
+    """The dated events of a release: ``person``, ``event``, ``day`` since day 0, one row each."""
+    catalogue = release.disease.catalogue
+    days = [e.name for e in catalogue.values() if e.type is ValueType.DAY and not e.record]
+    long = release.features(days).unpivot(
+        days, index="person_id", variable_name="event", value_name="day"
+    )
+    known = long.filter(pl.col("day").is_not_null())
+    return known.rename({"person_id": "person"})
 
 
 def _attacked(table: pl.DataFrame, policy: Policy) -> dict[str, Any] | None:

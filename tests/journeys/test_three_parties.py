@@ -175,3 +175,26 @@ def test_a_release_leaves_only_within_its_policy(place: Path, capsys: Capture) -
 
     assert (code, "nothing leaves under" in said) == (Exit.REFUSED, True)
     assert not (place / "cut").exists()
+
+
+def test_courses_are_measured(place: Path, capsys: Capture) -> None:
+    """The curve has five precisions and one to five known events; coarser days never tell more."""
+    admitted(place, capsys)
+
+    curve = value(capsys, "release", "courses", "-w", place / "commons")
+    table = place / "events.csv"
+    rows = "".join(f"P{i % 40},{'AB'[i % 2]},{i * 7 % 90}\n" for i in range(160))
+    table.write_text("who,what,day\n" + rows, encoding="utf-8")
+    alone = value(capsys, "risk", table, "--events", "who,what,day")
+
+    for points in (curve, alone):
+        assert len(points) == 25
+        means = {(row["precision"], row["known"]): row["mean"] for row in points}
+        assert all(means["none", p] <= means["day", p] + 1e-9 for p in range(1, 6))
+
+
+def test_contributions_are_screened(place: Path, capsys: Capture) -> None:
+    """One contribution has nobody to be compared with; the command says nothing and succeeds."""
+    admitted(place, capsys)
+
+    assert value(capsys, "release", "screen", "-w", place / "commons") == []

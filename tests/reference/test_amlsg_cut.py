@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 import haemony as hm
-from haemony.export import export
+from haemony.export import events_of, export
 from haemony.lake.signing import verified
 from haemony.lake.store import hash_file
+from haemony.privacy.courses import Precision, course_risk
 from haemony.privacy.cut import PolicyMissed
 from haemony.privacy.policy import Policy
 
@@ -163,3 +164,15 @@ def test_a_model_that_moves_too_far_refuses_the_cut(
     """The tolerance is a promise: a smaller one than the change refuses."""
     with pytest.raises(PolicyMissed, match="log hazard ratio moves"):
         exported(amlsg_workspace, tmp_path, POLICY.replace("0.05", "0.0001"))
+
+
+def test_two_days_of_a_course_find_nearly_everyone(amlsg_workspace: hm.Workspace) -> None:
+    """Days of events are no harmless columns: two known ones leave nine in ten alone."""
+    events = events_of(amlsg_workspace.lake.latest())
+
+    exact = course_risk(events, 2, Precision.DAY)
+    quarter = course_risk(events, 2, Precision.QUARTER)
+
+    assert events["person"].n_unique() == 1540
+    assert exact.unique.value == pytest.approx(0.90, abs=0.02)
+    assert quarter.unique.value < 0.08

@@ -9,6 +9,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from haemony.export import events_of
 from haemony.export import export as export_cut
 from haemony.intake.readers import read
 from haemony.lake.store import write_bytes
@@ -16,6 +17,7 @@ from haemony.privacy import risk as measure
 from haemony.privacy.anonymity import draft
 from haemony.privacy.anonymity.table import check_columns
 from haemony.privacy.assessment import assess, describe
+from haemony.privacy.courses import course_curve, curve_table
 from haemony.privacy.cut import cut
 from haemony.privacy.policy import THRESHOLD, Policy
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption
@@ -43,14 +45,32 @@ def add_to(app: typer.Typer) -> None:
 
 def risk(
     file: FileArgument,
-    qi: Annotated[str, typer.Option("--qi", help="Quasi-identifiers, separated by commas.")],
+    qi: Annotated[str, typer.Option("--qi", help="Quasi-identifiers, separated by commas.")] = "",
+    events: Annotated[
+        str, typer.Option(help="Of a table of events: columns of person, event and day.")
+    ] = "",
     threshold: Annotated[
         float, typer.Option(help="The highest risk of one record that is accepted.")
     ] = THRESHOLD,
     json: JsonFlag = False,
 ) -> None:
-    """Measure how easily people could be found again in a table."""
+    """Measure how easily people could be found again in a table.
+
+    By --qi for one row per person; by --events for courses, from an adversary who knows some of a
+    person's events.
+    """
     output = Output(json)
+    if events:
+        person, event, day = (*(name.strip() for name in events.split(",")), "", "", "")[:3]
+        frame = read(file).frame
+        check_columns(frame, [person, event, day])
+        rows = frame.select(
+            pl.col(person).alias("person"),
+            pl.col(event).alias("event"),
+            pl.col(day).cast(pl.Float64, strict=False).alias("day"),
+        )
+        say_courses(rows, file.name, threshold, output)
+        return
     columns = [name.strip() for name in qi.split(",") if name.strip()]
     found = measure(read(file).frame, columns, threshold)
     plain = describe(found)
@@ -58,6 +78,43 @@ def risk(
     sizes = [(row["size"], row["classes"], row["rows"]) for row in plain["class sizes"][:12]]
     output.table("Smallest classes", ("records alike", "classes", "records"), sizes)
     output.value({"file": file.name, "quasi-identifiers": columns, "threshold": threshold, **plain})
+
+
+def say_courses(rows: pl.DataFrame, what: str, threshold: float, output: Output) -> None:
+    """The risk of courses, by what is known and how precisely days are told."""
+    curve = curve_table(course_curve(rows, threshold=threshold, people=2_000))
+    told = [
+        (
+            row["precision"],
+            row["known"],
+            f"{row['mean']:.4f}",
+            f"{row['unique']:.1%}",
+            f"{row['above_threshold']:.1%}",
+        )
+        for row in curve.iter_rows(named=True)
+    ]
+    output.table(
+        f"Courses of {what}: an adversary knows some events of a person",
+        ("days told to the", "events known", "mean risk", "alone", "above threshold"),
+        told,
+    )
+    output.value(curve.to_dicts())
+
+
+def courses(
+    number: Annotated[
+        int | None, typer.Argument(help="Number of the release; the latest unless given.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="The highest risk of one person that is accepted.")
+    ] = THRESHOLD,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Measure how well one to five events of a course find a patient, at each precision of days."""
+    output = Output(json)
+    release = Workspace(workspace).lake.release(number)
+    say_courses(events_of(release), f"release {release.number}", threshold, output)
 
 
 def rows_of(plain: dict[str, object]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from haemony.lake.manifest import Member
 from haemony.model.errors import Exit
 from haemony.privacy.assessment import describe
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
-from haemony.services.cli.privacy import export, rows_of
+from haemony.services.cli.privacy import courses, export, rows_of
 from haemony.services.report import grade_page
 from haemony.workspace import Workspace
 
@@ -35,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog="Example: haemony release export --policy cut.toml -w commons -o cut")(
         export
     )
+    group.command("courses", epilog="Example: haemony release courses -w commons")(courses)
     group.command("screen", epilog="Example: haemony release screen -w commons")(screen)
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
