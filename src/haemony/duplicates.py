@@ -25,7 +25,7 @@ KNOWN = 0.5
 """A value is used where at least this share of both contributions has it."""
 
 CLOSE = 0.01
-"""Laboratory values agree within this share of their median: rounding and units, not another day."""
+"""Laboratory values agree within this share of their median: rounding, not another day."""
 
 MOST = 8
 LEAST = 3

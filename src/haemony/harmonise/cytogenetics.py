@@ -16,7 +16,7 @@ import polars as pl
 
 from haemony.harmonise.facts import FACTS
 from haemony.harmonise.karyotype import Karyotype, matches, parse
-from haemony.model.element import Catalogue, Finding
+from haemony.model.element import Catalogue, Element, Finding
 
 _COUNT = re.compile(r"\[(\d+)\]")
 _ENOUGH = 3
@@ -71,6 +71,11 @@ def findings(stated: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     found = texts.drop("element").join(known, on="karyotype")
     one = found.unique(["person_id", "element", "day"], keep="first", maintain_order=True)
     return one.select(FACTS.names())
+
+
+def finding_in(text: str, element: Element) -> Finding | None:
+    """What one karyotype text says of an element; nothing when it cannot be told."""
+    return _answer(element.from_karyotype, shape(text))
 
 
 @lru_cache(maxsize=1_000_000)

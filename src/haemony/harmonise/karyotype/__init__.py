@@ -1,11 +1,10 @@
 """Why this exists: one line of text, the karyotype, decides much of a leukaemia's risk.
 
 Registries, trials and laboratories send cytogenetics as ISCN formulas, and as everything people do
-to
-such formulas: lower case, lost brackets, line breaks, remarks about FISH. This package reads them
-(`parse`), says what was seen in how many cells, and answers questions asked in a small rule
-language
-(`matches`). No metaphases is not the same as no abnormality: answers are `True`, `False` or `None`.
+to such formulas: lower case, lost brackets, line breaks, remarks about FISH. This package reads
+them (`parse`), says what was seen in how many cells, and answers questions asked in a small rule
+language (`matches`). No metaphases is not the same as no abnormality: answers are `True`, `False`
+or `None`.
 
 The grammar follows ISCN 2020 and ISCN 2024 (An International System for Human Cytogenomic
 Nomenclature, Karger, Basel).

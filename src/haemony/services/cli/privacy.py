@@ -11,8 +11,10 @@ import typer
 
 from haemony.export import events_of
 from haemony.export import export as export_cut
+from haemony.harmonise.lesion_hierarchy import lesion_hierarchy
 from haemony.intake.readers import read
 from haemony.lake.store import write_bytes
+from haemony.model.disease import disease
 from haemony.privacy import risk as measure
 from haemony.privacy.anonymity import draft
 from haemony.privacy.anonymity.table import check_columns
@@ -157,9 +159,15 @@ def draft_hierarchy(
     file: FileArgument,
     column: Annotated[str, typer.Argument(help="The column.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    karyotypes: Annotated[
+        bool, typer.Option("--karyotypes", help="The column holds karyotypes in ISCN.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Propose a hierarchy for a column: one row per value, ever more general to the right."""
+    """Propose a hierarchy for a column: one row per value, ever more general to the right.
+
+    Karyotypes become their leading abnormality, then the ELN's cytogenetic risk.
+    """
     output = Output(json)
     frame = read(file).frame
     check_columns(frame, [column])
@@ -168,7 +176,11 @@ def draft_hierarchy(
     if numbers.null_count() == texts.null_count() and texts.len() > texts.null_count():
         whole = bool((numbers.drop_nulls() == numbers.drop_nulls().floor()).all())
         texts = numbers.cast(pl.Int64) if whole else numbers
-    drafted = draft(texts)
+    if karyotypes:
+        known = texts.drop_nulls().to_list()
+        drafted = lesion_hierarchy(column, known, disease("aml").catalogue).with_missing()
+    else:
+        drafted = draft(texts)
     drafted.write(out)
     output.say(f"[bold]{out}[/] has {drafted.size} values on {drafted.height} levels; correct it.")
     output.value({"out": str(out), "values": drafted.size, "levels": drafted.height})
