@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from haemony.analysis.synthetic.identities import draw_sources
-from haemony.privacy.linkage import Encodings, LinkageKey, Parameters, encode
-from haemony.privacy.linkage.parameters import FACE_TOKENS, Face, Slot, Token
-from support.linkage_attacks import (
+from linkage_attacks import (
     alike_filters,
     equal_filters,
     given_names,
     guessed_by_rank,
     unhardened,
 )
+
+from haemony.analysis.synthetic.identities import draw_sources
+from haemony.privacy.linkage import Encodings, LinkageKey, Parameters, encode
+from haemony.privacy.linkage.parameters import FACE_TOKENS, Face, Slot, Token
 
 PEOPLE = draw_sources(3000, seed=7).left
 NAMES = given_names(PEOPLE)

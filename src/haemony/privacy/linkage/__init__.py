@@ -1,7 +1,7 @@
 """Privacy-preserving record linkage: one patient found by someone who cannot tell who.
 
-Partners :func:`encode` identities under a key they share; the trustee, without it, finds the records
-of one patient (:func:`link`, :func:`deduplicate`, :func:`link_to_held`).
+Partners :func:`encode` identities under a key they share; the trustee, without it, finds the
+records of one patient (:func:`link`, :func:`deduplicate`, :func:`link_to_held`).
 """
 
 from haemony.privacy.linkage.encoding import Encodings, LinkageKey, encode

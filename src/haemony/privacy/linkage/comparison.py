@@ -27,6 +27,9 @@ MISSING = -1
 NAME_STEPS = (0.35, 0.62, 0.86)
 """Dice coefficients from which a name agrees a little, well, and as good as fully."""
 
+ALIKE = 2
+"""The level from which a name agrees well."""
+
 POSTCODE_STEPS = (0.5, 0.85)
 PLACE_STEP = 0.7
 
@@ -99,7 +102,7 @@ def compare(left: Encodings, right: Encodings, rows: Rows, others: Rows) -> Comp
     alike = same[:, Token.ALIKE.value]
     return Compared(
         _born(same, sides.alive),
-        _sex(sides, same),
+        _sex(sides, same, given),
         np.where(alike, LEVELS.given - 1, given).astype(np.int8),
         np.where(alike, LEVELS.family - 1, family).astype(np.int8),
         np.where(alike, LEVELS.home - 1, _home(sides)).astype(np.int8),
@@ -154,9 +157,12 @@ def _born(same: NDArray[np.bool_], alive: NDArray[np.bool_]) -> Levels:
     return np.where(same[:, Token.BORN.value], Born.SAME, found).astype(np.int8)
 
 
-def _sex(sides: _Sides, same: NDArray[np.bool_]) -> Levels:
-    """Sex can be compared only where the dates are the same: its token is salted with them."""
-    known = sides.has(Field.SEX, Field.SEX) & same[:, Token.BORN.value]
+def _sex(sides: _Sides, same: NDArray[np.bool_], given: Levels) -> Levels:
+    """Sex counts where the dates are the same, which salt its token, and the given names differ.
+
+    Whoever has the same given name has the same sex; to count both would be to count one twice.
+    """
+    known = sides.has(Field.SEX, Field.SEX) & same[:, Token.BORN.value] & (given < ALIKE)
     return _where(known, same[:, Token.BORN_SEX.value].astype(np.int8))
 
 

@@ -2,7 +2,7 @@
 
 Bloom filters of bigrams keep similarity when names are misspelt (Schnell, Bachteler, Reiher 2009,
 doi:10.1186/1472-6947-9-41), but plain ones have been broken: by frequencies of whole filters
-(Christen et al. 2017), of bit patterns (Christen et al. 2018) and, for double hashing, algebraically
+(Christen et al. 2017), of bit patterns (Christen et al. 2018) and, with double hashing, by algebra
 (Niedermeyer et al. 2014). So here
 
 - every bigram's positions come from HMAC-SHA-256 under the key, independently for each field

@@ -36,13 +36,13 @@ class Thresholds:
     """Probabilities from which a pair is taken for one person, or put before people.
 
     Attributes:
-        same: From here it is one person.
+        same: From here it is one person: by default, when that is likelier than not.
         review: From here it is reviewed.
         largest_block: Pairs of one block beyond which it is skipped.
     """
 
-    same: float = 0.70
-    review: float = 0.10
+    same: float = 0.50
+    review: float = 0.05
     largest_block: int = LARGEST_BLOCK
 
 

@@ -1,4 +1,4 @@
-"""What a curious trustee would try without the key: guess names from frequencies.
+"""What a curious trustee would try without the key: name people by frequencies.
 
 Three guesses at the given name, each with the strongest knowledge an attacker can have: the exact
 frequency of every given name among the very records attacked.
@@ -7,6 +7,11 @@ frequency of every given name among the very records attacked.
   Christen et al. 2017);
 - *alike filters*: noise makes equal names unequal, so records are first put together by similarity;
 - *equal tokens*: the same with the blocking tokens of a name's sound.
+
+And one that asks for less, :func:`frequent_in_largest`: not who has which name, but whether large
+groups of equal tokens have frequent names more often than people at large.
+
+``python benchmarks/linkage.py --attack`` prints what they name.
 """
 
 from __future__ import annotations
@@ -55,6 +60,24 @@ def alike_filters(bits: NDArray[np.uint64], least: float) -> NDArray[np.int64]:
     left, right = np.concatenate(rows), np.concatenate(others)
     graph = coo_array((np.ones(left.size), (left, right)), shape=(len(bits), len(bits)))
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def frequent_in_largest(
+    groups: NDArray[np.uint64], names: Sequence[str], largest: int = 100, frequent: int = 10
+) -> tuple[float, float]:
+    """How often one of the most frequent names stands in the largest groups, and how often at all.
+
+    Args:
+        groups: Tokens of all records, 0 where a record has none.
+        names: Their names.
+        largest: How many groups to look at.
+        frequent: How many names to say.
+    """
+    common = {name for name, _ in Counter(names).most_common(frequent)}
+    sizes = Counter(groups[groups != 0].tolist())
+    wanted = [group for group, _ in sizes.most_common(largest)]
+    hit = np.array([name in common for name in names])
+    return float(hit[np.isin(groups, np.array(wanted, np.uint64))].mean()), float(hit.mean())
 
 
 def unhardened(names: Sequence[str], bits: int = 256, hashes: int = 8) -> NDArray[np.uint64]:
