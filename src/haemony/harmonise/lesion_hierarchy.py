@@ -1,4 +1,4 @@
-"""How a karyotype is told less exactly: text → leading abnormality → ELN cytogenetic risk → nothing.
+"""How a karyotype is told less exactly: text → leading abnormality → ELN risk → nothing.
 
 A karyotype can be unique alone, so a policy that lets it leave generalises it. The groups are the
 cytogenetic part of the European LeukemiaNet's recommendations of 2022 (Döhner, Blood 140:1345,
