@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from haemony.governance.store import Act, Message
+from haemony.governance.store import EVERYWHERE, Act, Message
 from haemony.harmonise.harmonised import to_omop
 from haemony.intake import Contribution
 from haemony.intake.contribution import Description
@@ -28,6 +28,7 @@ from haemony.model.errors import UsageError
 from haemony.parties.platform import Arrival, arrivals, subjects
 from haemony.parties.requests import leaving
 from haemony.privacy import protect
+from haemony.privacy.exchange import EnvelopeRefused, Refusal
 from haemony.privacy.identities import KeyTable
 from haemony.privacy.payload import Payload
 from haemony.privacy.pseudonyms import person_id
@@ -187,6 +188,7 @@ def _publish(
         following, batch = 0, dict[int, str]()
         for arrival in arrived:
             described = arrival.payload.description
+            _check_owner(arrival, workspace)
             if not received:
                 workspace.governance.record("admission started", ", ".join(names)[:255])
             received.append(arrival.entry)
@@ -207,6 +209,22 @@ def _publish(
         workspace.governance.note(Act.RECEIVED, entry)
     fresh = tuple(name for name in names if name not in unchanged)
     return Admission(release, fresh, tuple(unchanged))
+
+
+def _check_owner(arrival: Arrival, workspace: Workspace) -> None:
+    """A contribution belongs to the partner who first brought one of its id.
+
+    Raises:
+        EnvelopeRefused: When another partner did.
+    """
+    entry = arrival.entry
+    owners = workspace.governance.partners_of(Act.RECEIVED, entry.subject)
+    if workspace.lake.numbers:
+        member = workspace.lake.latest().manifest.member(entry.subject)
+        owners |= {str(member.facts["partner"])} if member else set()
+    with workspace.auditing():
+        if owners - {entry.partner}:
+            raise EnvelopeRefused(Refusal.OTHER_PARTNER, entry.subject)
 
 
 def _brings_nothing(arrival: Arrival, workspace: Workspace, elsewhere: Mapping[int, str]) -> bool:
@@ -259,7 +277,7 @@ def leave(
     workspace: Workspace,
     watch: Watch = lambda _step: None,
     now: datetime | None = None,
-) -> Release:
+) -> Release | None:
     """Make a new release without the person whose withdrawal the trustee has passed on.
 
     Args:
@@ -268,17 +286,21 @@ def leave(
         watch: Told each step by name.
         now: The time, with its zone; the clock's unless given.
 
+    Returns:
+        The new release, or the latest where the person was not in it; none from an empty lake. The
+        person stays out of every contribution that is still to come.
+
     Raises:
         EnvelopeRefused: With the reason; nothing has changed, and the audit has an entry.
     """
     gone = leaving(workspace, envelope, now=now or _now())
-    latest = workspace.lake.latest()
-    for member in latest.manifest.members:
-        if latest.holds(member.id, gone.person):
-            workspace.governance.withdraw(member.id, gone.person)
-    release = workspace.lake.without_persons([gone.person], watch)
+    if gone.person not in workspace.governance.withdrawn_persons(EVERYWHERE):
+        workspace.governance.withdraw(EVERYWHERE, gone.person)
+    release = (
+        workspace.lake.without_persons([gone.person], watch) if workspace.lake.numbers else None
+    )
     workspace.governance.note(Act.OBEYED, gone.entry)
-    details = {"release": release.number}
+    details = {"release": release.number if release else 0}
     workspace.governance.record("patient withdrawn", gone.entry.subject, details)
     return release
 

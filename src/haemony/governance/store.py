@@ -19,6 +19,9 @@ from sqlalchemy.exc import OperationalError
 from haemony.governance.schema import event, message, patient, review, withdrawal
 from haemony.model.errors import EnvironmentFault
 
+EVERYWHERE = ""
+"""Stands for every contribution, present and to come."""
+
 AT_ONCE = 500
 """Values that one query compares with."""
 
@@ -104,7 +107,7 @@ class GovernanceStore:
 
     @cached_property
     def _engine(self) -> Engine:
-        return create_engine(self.url)
+        return create_engine(self.url, hide_parameters=True)
 
     def upgrade(self) -> None:
         """Bring the database to the current schema; creates it where it is absent."""
@@ -136,10 +139,9 @@ class GovernanceStore:
             connection.execute(insert(withdrawal).values(**row))
 
     def withdrawn_persons(self, contribution: str) -> frozenset[int]:
-        """Patients of a contribution who have left, and may not come back with a new version."""
-        query = select(withdrawal.c.person_id).where(
-            withdrawal.c.contribution == contribution, withdrawal.c.person_id.is_not(None)
-        )
+        """Patients who have left, this contribution or all, and may not come back with a version."""
+        here = withdrawal.c.contribution.in_([contribution, EVERYWHERE])
+        query = select(withdrawal.c.person_id).where(here, withdrawal.c.person_id.is_not(None))
         with self._engine.connect() as connection:
             return frozenset(connection.execute(query).scalars())
 
@@ -160,6 +162,14 @@ class GovernanceStore:
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings()
             return [Message(*(row[part.name] for part in fields(Message))) for row in rows]
+
+    def partners_of(self, act: Act, subject: str) -> set[str]:
+        """The partners whose messages about a contribution this party has taken."""
+        query = select(message.c.partner).where(
+            message.c.act == act.value, message.c.subject == subject
+        )
+        with self._engine.connect() as connection:
+            return set(connection.execute(query).scalars())
 
     def patients(self, pseudonyms: Iterable[bytes]) -> list[Patient]:
         """What the trustee's map holds of these pseudonyms, whichever partner brought them."""
@@ -227,7 +237,11 @@ class GovernanceStore:
             chosen = update(review).where(review.c.id == number).values(decision=decision)
             connection.execute(chosen)
             if decision == "same":
-                values = {"patient_key": held.patient_key, "person_id": held.person_id}
+                values = {
+                    "patient_key": held.patient_key,
+                    "person_id": held.person_id,
+                    "withdrawn": held.withdrawn,
+                }
                 merged = update(patient).where(patient.c.pseudonym == new).values(**values)
                 connection.execute(merged)
 

@@ -207,9 +207,8 @@ class Lake:
                     continue
                 _drop(parts, member.id)
                 for name, frame in kept.items():
-                    if frame.height:
-                        stored = self.store.put(frame)
-                        parts[name, member.id] = Partition(name, member.id, **asdict(stored))
+                    stored = self.store.put(frame)
+                    parts[name, member.id] = Partition(name, member.id, **asdict(stored))
                 patients = kept["person"].height
                 members[member.id] = Member(**{**asdict(member), "patients": patients})
             return self._seal(current, members, parts, watch)

@@ -76,6 +76,26 @@ def write_bytes(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
 
 
+@contextmanager
+def staged(path: Path, content: bytes) -> Iterator[None]:
+    """Write a file beside its place, let something else be done, then put it in place.
+
+    What is done in between is recorded before anybody can see the file.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-staged-{path.name}")
+    write_bytes(temporary, content)
+    try:
+        yield
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with writing(path):
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The folder of content-addressed files."""

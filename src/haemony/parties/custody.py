@@ -24,6 +24,7 @@ from haemony.model.errors import RefusedByPolicy, UsageError
 from haemony.parties.party import CONFIGURATION, AlreadyThere, Party
 from haemony.privacy.exchange.approval import check_approved
 from haemony.privacy.exchange.card import Role, canonical, sign
+from haemony.privacy.exchange.envelope import SKEW, VALID
 
 PASSPHRASE = 15
 """Letters that a passphrase has at least (NIST SP 800-63B-4)."""
@@ -39,8 +40,8 @@ class NotReplaceable(UsageError):
         self.name = name
         super().__init__(
             f"the key {name!r} is not replaced or destroyed in this way: the partner's `site` and "
-            "the trustee's `domain` are, and what remains of them; an exchange key ends when its "
-            "card is distrusted"
+            "the trustee's `domain` are replaced with `rotate`, and what it retires (`site-1`) is "
+            "destroyed; an exchange key ends when its card is distrusted"
         )
 
 
@@ -49,8 +50,8 @@ class NotThisOrder(RefusedByPolicy):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} is no open order of this party: it was changed, is another's, or was carried "
-            "out before; make a new one with `order`"
+            f"{name} is no open order of this party: it was changed, is another's, is older than "
+            "30 days, or was carried out before; make a new one with `order`"
         )
 
 
@@ -92,9 +93,9 @@ def rotate(party: Party) -> str:
     number = 1 + max((int(old.partition("-")[2]) for old in retired(party)), default=0)
     old = f"{name}-{number}"
     text = party.keys.text(name)
-    party.keys.write(old, text)
-    party.keys.remove(name)
-    party.keys.make(name)
+    with party.locked():
+        party.keys.write(old, text)
+        party.keys.replace(name)
     details = {"key": key_id(bytes.fromhex(text)), "retired as": old}
     party.governance.record("key replaced", name, details)
     return old
@@ -124,7 +125,7 @@ def order_destruction(party: Party, name: str, reason: str, now: datetime) -> by
     Raises:
         NotReplaceable: For a key of the exchange or of the releases.
     """
-    if not re.fullmatch(r"(site|domain)(-\d+)?", name):
+    if not re.fullmatch(r"(site|domain)-\d+", name):
         raise NotReplaceable(name)
     order = {
         "order": "destroy key",
@@ -157,6 +158,9 @@ def destroy(
         NotApproved: When too few people have approved.
     """
     given = _verified(party, order, what)
+    made = datetime.fromisoformat(given["made"])
+    if not now - VALID <= made <= now + SKEW:
+        raise NotThisOrder(what)
     people = check_approved(order, what, approvals, party.trusted)
     name = str(given["name"])
     if name not in party.keys.names or key_id(party.keys.secret(name)) != given["key"]:
@@ -172,8 +176,8 @@ def destroy(
     }
     signed = {**record, "signature": sign(canonical(record), party.keys).hex()}
     path = party.folder / "records" / f"destroyed-{given['key']}.json"
-    party.keys.remove(name)
     write_bytes(path, canonical(signed))
+    party.keys.remove(name)
     party.governance.record("key destroyed", name, {"key": given["key"]})
     return path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import stat
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +13,10 @@ from pathlib import Path
 
 from haemony.governance import GovernanceStore
 from haemony.governance.store import Act, Message
-from haemony.lake.store import write_bytes, writing
+from haemony.lake.store import TEMPORARY, write_bytes, writing
 from haemony.model.errors import UsageError
 from haemony.privacy.exchange import Card, EnvelopeRefused, Refusal, Role, Waybill
-from haemony.privacy.exchange.card import ENCRYPTION, SIGNING
+from haemony.privacy.exchange.card import ENCRYPTION, SIGNING, check_name
 from haemony.privacy.keys import Keyring
 
 CONFIGURATION = "haemony.toml"
@@ -51,13 +53,6 @@ class AlreadyThere(UsageError):
         super().__init__(f"{folder} exists and is not empty; choose another folder")
 
 
-class BadName(UsageError):
-    """A party cannot be called so."""
-
-    def __init__(self) -> None:
-        super().__init__("a party's name has 1 to 120 letters, without quotes or line breaks")
-
-
 class NobodyTrusted(UsageError):
     """No party of a role is trusted, or more than one where one is needed."""
 
@@ -76,8 +71,8 @@ class NameTaken(UsageError):
     def __init__(self, other: Card) -> None:
         self.other = other
         super().__init__(
-            f"another card of a {other.role} of this name is trusted, fingerprint {other.spoken}; "
-            "if that party has new keys, distrust the old card first"
+            f"another card of a {other.role} of this name, or with one of these keys, is trusted, "
+            f"fingerprint {other.spoken}; if that party has new keys, distrust the old card first"
         )
 
 
@@ -124,12 +119,12 @@ class Party:
             AlreadyThere: When the folder holds anything.
             BadName: When a party cannot be called so.
         """
-        if not 0 < len(name) <= 120 or set(name) & set('"\\') or not name.isprintable():
-            raise BadName
+        check_name(name)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise AlreadyThere(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(stat.S_IRWXU)
             keys = Keyring(folder / "keys")
             for secret in (*secrets, SIGNING):
                 keys.make(secret)
@@ -184,20 +179,22 @@ class Party:
     @property
     def trusted(self) -> tuple[Card, ...]:
         """The cards it trusts, sorted by their fingerprint."""
-        return tuple(Card.read(path) for path in sorted((self.folder / "trusted").glob("*.json")))
+        paths = sorted((self.folder / "trusted").glob("*.json"))
+        return tuple(Card.read(path) for path in paths if not path.name.startswith(TEMPORARY))
 
     def trust(self, card: bytes) -> Card:
         """Trust a card from now on.
 
         Raises:
             NoCard: When it is none.
-            NameTaken: When another card of this role and name is trusted.
+            NameTaken: When another card of this role and name, or of one of its keys, is trusted.
         """
         known = Card.from_bytes(card)
-        same = {(other.role, other.name): other for other in self.trusted}
-        other = same.get((known.role, known.name))
-        if other and other != known:
-            raise NameTaken(other)
+        for other in self.trusted:
+            named = (other.role, other.name.casefold()) == (known.role, known.name.casefold())
+            keyed = other.signing == known.signing or other.encryption == known.encryption
+            if other != known and (named or keyed):
+                raise NameTaken(other)
         write_bytes(self.folder / "trusted" / f"{known.fingerprint}.json", card)
         self.governance.record("card trusted", f"{known.role} {known.fingerprint}")
         return known
@@ -249,6 +246,13 @@ class Party:
             details = {"reason": refused.refusal.name.lower()}
             self.governance.record("envelope refused", refused.what[:255], details)
             raise
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one process at a time change what this party knows; the others wait."""
+        with (self.folder / ".lock").open("w", encoding="ascii") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
     def check_order(self, act: Act, waybill: Waybill, partner: str, what: str) -> None:
         """Refuse a message that this party has seen, or that comes after a later one.

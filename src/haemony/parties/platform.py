@@ -21,7 +21,8 @@ from haemony.privacy.exchange import (
     peek,
 )
 from haemony.privacy.identities import KeyTable
-from haemony.privacy.payload import Malformed, Payload
+from haemony.privacy.payload import Payload
+from haemony.privacy.wire import Malformed
 
 
 @dataclass(frozen=True)

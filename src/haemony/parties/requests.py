@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from typing import Any
 
 from haemony.governance.store import Act, Message
 from haemony.intake import Contribution
-from haemony.lake.store import write_bytes
+from haemony.lake.store import staged, write_bytes
 from haemony.model.errors import UsageError
 from haemony.parties.partner import SUFFIX, Partner
 from haemony.parties.party import Party, ledger_entry
@@ -35,6 +36,7 @@ from haemony.privacy.exchange import (
 )
 from haemony.privacy.exchange.approval import check_approved
 from haemony.privacy.pseudonyms import SitePseudonym
+from haemony.privacy.wire import Malformed, parsed
 
 WITHDRAWAL = "withdrawal"
 WITHDRAWN = "withdrawn"
@@ -91,6 +93,12 @@ class Contact:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    path: Path
+    envelope: bytes
+
+
 def ask_withdrawal(
     partner: Partner, contribution: str, patient: str, out: Path, *, now: datetime
 ) -> Path:
@@ -128,18 +136,18 @@ def obey_withdrawal(
     """
     opened = _request(trustee, request, WITHDRAWAL, Role.PARTNER, now)
     check_approved(request.read_bytes(), request.name, _contents(approvals), trustee.trusted)
-    names = [bytes.fromhex(text) for text in _read(opened, request.name)["pseudonyms"]]
+    names = _names(_read(opened, request.name), request.name)
     partner = opened.sender.name
     lines = [line for line in trustee.governance.patients(names) if line.partner == partner]
     if not lines:
         raise NotKnown(request.name)
     person = lines[0].person_id
-    content = {"person": person}
     platform = trustee.only(Role.PLATFORM)
-    path = _answer(trustee, platform, WITHDRAWN, opened, content, out, now)
-    trustee.governance.forget(person, Act.OBEYED, ledger_entry(opened.waybill, partner))
+    answer = _answer(trustee, platform, WITHDRAWN, opened, {"person": person}, out, now)
+    with staged(answer.path, answer.envelope), trustee.locked():
+        trustee.governance.forget(person, Act.OBEYED, ledger_entry(opened.waybill, partner))
     trustee.governance.record("withdrawal obeyed", opened.waybill.subject)
-    return path
+    return answer.path
 
 
 def leaving(platform: Party, envelope: Path, *, now: datetime) -> Leaving:
@@ -149,7 +157,7 @@ def leaving(platform: Party, envelope: Path, *, now: datetime) -> Leaving:
         EnvelopeRefused: With the reason.
     """
     opened = _request(platform, envelope, WITHDRAWN, Role.TRUSTEE, now)
-    person = int(_read(opened, envelope.name)["person"])
+    person = _person(_read(opened, envelope.name), envelope.name)
     return Leaving(person, ledger_entry(opened.waybill, opened.sender.name))
 
 
@@ -191,19 +199,31 @@ def obey_recontact(
     opened = _request(trustee, request, RECONTACT, Role.PLATFORM, now)
     check_approved(request.read_bytes(), request.name, _contents(approvals), trustee.trusted)
     asked = _read(opened, request.name)
-    lines = trustee.governance.patients_of(int(asked["person"]))
+    lines = trustee.governance.patients_of(_person(asked, request.name))
     partners = {card.name: card for card in trustee.trusted if card.role is Role.PARTNER}
     known = [partner for partner in partners if any(line.partner == partner for line in lines)]
     if not known:
         raise NotKnown(request.name)
-    paths = []
+    reason = _reason(asked, request.name)
+    answers = []
     for name in known:
         names = [line.pseudonym.hex() for line in lines if line.partner == name]
-        content = {"pseudonyms": names, "reason": asked["reason"]}
-        paths.append(_answer(trustee, partners[name], CONTACT, opened, content, out, now))
-    trustee.governance.note(Act.OBEYED, ledger_entry(opened.waybill, opened.sender.name))
+        content = {"pseudonyms": names, "reason": reason.name}
+        answers.append(_answer(trustee, partners[name], CONTACT, opened, content, out, now))
+    with ExitStack() as stack:
+        for answer in answers:
+            stack.enter_context(staged(answer.path, answer.envelope))
+        trustee.governance.note(Act.OBEYED, ledger_entry(opened.waybill, opened.sender.name))
     trustee.governance.record("recontact obeyed", opened.waybill.subject)
-    return tuple(paths)
+    return tuple(answer.path for answer in answers)
+
+
+def _reason(asked: dict[str, Any], what: str) -> Reason:
+    """One of the closed list; free words do not travel."""
+    try:
+        return Reason[str(asked["reason"])]
+    except KeyError:
+        raise EnvelopeRefused(Refusal.MALFORMED, what) from None
 
 
 def identify(
@@ -223,7 +243,8 @@ def identify(
     """
     opened = _request(partner, envelope, CONTACT, Role.TRUSTEE, now)
     asked = _read(opened, envelope.name)
-    wanted = {SitePseudonym(bytes.fromhex(text)) for text in asked["pseudonyms"]}
+    reason = _reason(asked, envelope.name)
+    wanted = {SitePseudonym(name) for name in _names(asked, envelope.name)}
     column = contribution.dictionary.patient_column(contribution.patients) or ""
     patients = contribution.read(contribution.patients).frame[column].str.strip_chars()
     keys = (partner.site, *partner.former)
@@ -231,7 +252,7 @@ def identify(
         if any(key.pseudonym(patient) in wanted for key in keys):
             partner.governance.note(Act.OBEYED, ledger_entry(opened.waybill, opened.sender.name))
             partner.governance.record("recontact received", contribution.id)
-            return Contact(patient, Reason[asked["reason"]])
+            return Contact(patient, reason)
     raise NotHere(contribution.id)
 
 
@@ -269,7 +290,7 @@ def _answer(
     content: Mapping[str, object],
     out: Path,
     now: datetime,
-) -> Path:
+) -> _Answer:
     waybill = opened.waybill
     sealed = seal_parts(
         {part: Part(to, json.dumps(content).encode())},
@@ -281,10 +302,9 @@ def _answer(
         answers=waybill.message,
     )[part]
     path = out / f"{waybill.subject}-{waybill.number}.{to.fingerprint[:8]}.{part}{SUFFIX}"
-    write_bytes(path, sealed)
     answered, _ = peek(sealed, path.name)
     trustee.governance.note(Act.ASKED, ledger_entry(answered, trustee.name))
-    return path
+    return _Answer(path, sealed)
 
 
 def _next(party: Party, subject: str) -> int:
@@ -307,14 +327,33 @@ def _request(party: Party, envelope: Path, part: str, role: Role, now: datetime)
         )
         if opened.part != part:
             raise EnvelopeRefused(Refusal.MALFORMED, what, f"it is the part {opened.part!r}")
-        party.check_order(Act.OBEYED, opened.waybill, opened.sender.name, what)
+        seen = party.governance.messages(Act.OBEYED, opened.sender.name, opened.waybill.subject)
+        if any(message.message == opened.waybill.message for message in seen):
+            raise EnvelopeRefused(Refusal.REPLAYED, what)
     return opened
 
 
 def _read(opened: Opened, what: str) -> dict[str, Any]:
     try:
-        return dict(json.loads(opened.content))
-    except ValueError:
+        given = parsed(opened.content)
+    except Malformed:
+        given = None
+    if not isinstance(given, dict):
+        raise EnvelopeRefused(Refusal.MALFORMED, what)
+    return given
+
+
+def _person(given: dict[str, Any], what: str) -> int:
+    person = given.get("person")
+    if not isinstance(person, int) or not 0 <= person < 2**63:
+        raise EnvelopeRefused(Refusal.MALFORMED, what)
+    return person
+
+
+def _names(given: dict[str, Any], what: str) -> list[bytes]:
+    try:
+        return [bytes.fromhex(text) for text in given["pseudonyms"]]
+    except (KeyError, TypeError, ValueError):
         raise EnvelopeRefused(Refusal.MALFORMED, what) from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from haemony.governance.store import Act, Patient, Review
-from haemony.lake.store import write_bytes
+from haemony.lake.store import staged
 from haemony.model.errors import UsageError
 from haemony.parties.linking import Links, find_links
 from haemony.parties.partner import IDENTITIES, PAYLOAD, SUFFIX
@@ -31,8 +31,8 @@ from haemony.privacy.exchange import (
 )
 from haemony.privacy.identities import Identities, KeyTable
 from haemony.privacy.linkage.errors import Incomparable
-from haemony.privacy.payload import Malformed
 from haemony.privacy.pseudonyms import PatientKey, SitePseudonym, person_id
+from haemony.privacy.wire import Malformed
 
 DOMAIN = "domain"
 KEYS = "keys"
@@ -71,6 +71,11 @@ class Trustee(Party):
         return DomainKey(self.keys.secret(DOMAIN))
 
     def relay(self, envelope: Path, out: Path, *, now: datetime) -> Path:
+        """Relay one envelope at a time, however many processes try."""
+        with self.locked():
+            return self._relay(envelope, out, now=now)
+
+    def _relay(self, envelope: Path, out: Path, *, now: datetime) -> Path:
         """Open identities, and seal the patient keys of their tokens to the platform.
 
         Args:
@@ -103,7 +108,7 @@ class Trustee(Party):
         partner = opened.sender.name
         given = self._keys_of(identities, partner, known, links)
         lines = self._lines(identities, partner, given, known)
-        answer = self._answer(identities, given, lines, known)
+        answer = self._answer(identities, given, lines)
         waybill = opened.waybill
         sealed = seal_parts(
             {KEYS: Part(platform, answer.to_bytes())},
@@ -115,9 +120,11 @@ class Trustee(Party):
             answers=waybill.message,
         )
         path = out / f"{waybill.subject}-{waybill.number}.{KEYS}{SUFFIX}"
-        write_bytes(path, sealed[KEYS])
         entry = ledger_entry(waybill, partner)
-        self.governance.remember(lines, Act.RELAYED, entry, links.unsure)
+        with staged(path, sealed[KEYS]):
+            self.governance.remember(lines, Act.RELAYED, entry, links.unsure)
+        details = {"patients": len(given), "new": len(lines), "linked": len(links.same)}
+        self.governance.record("relayed", waybill.subject, details)
         return path
 
     def key_of(self, partner: str, pseudonym: SitePseudonym) -> PatientKey | None:
@@ -193,7 +200,7 @@ class Trustee(Party):
         known: Mapping[bytes, Patient],
     ) -> list[Patient]:
         """What is new in the map."""
-        left = {line.patient_key for line in known.values() if line.withdrawn}
+        left = self._left(given.values())
         names = [identities.pseudonyms[token] for token in sorted(identities.pseudonyms)]
         encoded = identities.encodings.records() if identities.encodings else repeat(None)
         return [
@@ -207,10 +214,9 @@ class Trustee(Party):
         identities: Identities,
         given: Mapping[SitePseudonym, PatientKey],
         lines: Sequence[Patient],
-        known: Mapping[bytes, Patient],
     ) -> KeyTable:
         """A key for everyone who has not withdrawn, and who is known from elsewhere."""
-        left = {line.patient_key for line in (*lines, *known.values()) if line.withdrawn}
+        left = self._left(given.values())
         keys = {
             token: given[name]
             for token, name in identities.pseudonyms.items()
@@ -221,7 +227,16 @@ class Trustee(Party):
         fresh = {line.patient_key for line in lines}
         held = {line.patient_key for line in self.governance.patients_by_key(sorted(fresh))}
         shared = elsewhere | held | {key for key, times in here.items() if times > 1}
-        return KeyTable(keys, frozenset(token for token, key in keys.items() if key in shared))
+        return KeyTable(
+            keys,
+            frozenset(token for token, key in keys.items() if key in shared),
+            frozenset(identities.pseudonyms) - keys.keys(),
+        )
+
+    def _left(self, keys: Iterable[PatientKey]) -> set[bytes]:
+        """Those of the keys whose patient has withdrawn, wherever from."""
+        found = self.governance.patients_by_key(sorted(set(keys)))
+        return {line.patient_key for line in found if line.withdrawn}
 
     def reviews(self) -> list[Review]:
         """Pairs of patients who may be one, for people to decide."""
@@ -233,6 +248,10 @@ class Trustee(Party):
         Raises:
             NoSuchReview: When no open pair has this number.
         """
+        with self.locked():
+            self._decide(number, same)
+
+    def _decide(self, number: int, same: Decision) -> None:
         pairs = {pair.id: pair for pair in self.reviews() if pair.decision == "open"}
         if number not in pairs:
             raise NoSuchReview(number)

@@ -5,7 +5,7 @@ Both tables are sorted by their random tokens, so that their order says nothing 
 
 from __future__ import annotations
 
-import json
+import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,12 @@ from typing import Any
 
 from haemony.privacy.linkage import Encodings
 from haemony.privacy.linkage.errors import MalformedEncoding
-from haemony.privacy.payload import Malformed
 from haemony.privacy.pseudonyms import PatientKey, SitePseudonym
+from haemony.privacy.wire import Malformed, pack, parsed, plain, unpack
+
+KEY_BYTES = 32
+_MEANING = {False: "k", True: "s"}
+WITHDRAWN = "w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Identities:
             for token, pseudonym in sorted(self.pseudonyms.items())
         ]
         encoded = self.encodings.to_bytes() if self.encodings else b""
-        return json.dumps({"rows": rows, "encodings": b64encode(encoded).decode()}).encode()
+        return pack({"rows": rows, "encodings": b64encode(encoded).decode()})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Identities:
@@ -49,9 +53,11 @@ class Identities:
         Raises:
             Malformed: When it is anything else, or names a token or a pseudonym twice.
         """
-        given = _json(content)
+        given = _dict(unpack(content))
         rows = _rows(given.get("rows"), 3)
         pseudonyms = {str(token): SitePseudonym(_key(text)) for token, text, _ in rows}
+        if not all(isinstance(old, list) for _, _, old in rows):
+            raise Malformed("former pseudonyms are no list")
         former = {str(token): tuple(SitePseudonym(_key(t)) for t in old) for token, _, old in rows}
         if not len(rows) == len(pseudonyms) == len(set(pseudonyms.values())):
             raise Malformed("a token or a pseudonym stands there twice")
@@ -64,12 +70,14 @@ class KeyTable:
     """The trustee's answer, for the platform alone: patient key of every token it gives one.
 
     Attributes:
-        keys: Patient key by token. A token without a key belongs to a patient who has withdrawn.
+        keys: Patient key by token.
         shared: Tokens of patients whom the trustee knows from elsewhere as well.
+        withdrawn: Tokens of patients who have withdrawn.
     """
 
     keys: Mapping[str, PatientKey]
     shared: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -77,12 +85,20 @@ class KeyTable:
     ) -> KeyTable:
         """Ask for the key of every pseudonym."""
         asked = {token: key_of(pseudonym) for token, pseudonym in identities.pseudonyms.items()}
-        return cls({token: key for token, key in asked.items() if key is not None})
+        gone = frozenset(token for token, key in asked.items() if key is None)
+        return cls({t: key for t, key in asked.items() if key is not None}, frozenset(), gone)
 
     def to_bytes(self) -> bytes:
-        """JSON: token and patient key of every patient; tokens of shared patients."""
-        rows = [[token, key.hex()] for token, key in sorted(self.keys.items())]
-        return json.dumps({"rows": rows, "shared": sorted(self.shared)}).encode()
+        """One row of the same length per token: token, key and what it means.
+
+        A token without a key has random bytes in its place, so that the size of the envelope says
+        nothing but how many patients there are.
+        """
+        rows = [
+            [token, key.hex(), _MEANING[token in self.shared]] for token, key in self.keys.items()
+        ]
+        rows += [[token, secrets.token_hex(KEY_BYTES), WITHDRAWN] for token in self.withdrawn]
+        return plain({"rows": sorted(rows)})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> KeyTable:
@@ -91,22 +107,20 @@ class KeyTable:
         Raises:
             Malformed: When it is anything else, or names a token twice.
         """
-        given = _json(content)
-        rows = _rows(given.get("rows"), 2)
-        keys = {str(token): PatientKey(_key(text)) for token, text in rows}
-        if len(keys) != len(rows):
-            raise Malformed("a token stands there twice")
-        shared = given.get("shared")
-        if not isinstance(shared, list) or not set(map(str, shared)) <= keys.keys():
-            raise Malformed("shared tokens without a key")
-        return cls(keys, frozenset(map(str, shared)))
+        rows = _rows(_dict(parsed(content)).get("rows"), 3)
+        meaning = {str(token): str(said) for token, _, said in rows}
+        keys = {str(token): PatientKey(_key(text)) for token, text, _ in rows}
+        if len(meaning) != len(rows) or not set(meaning.values()) <= {
+            *_MEANING.values(),
+            WITHDRAWN,
+        }:
+            raise Malformed("a token stands there twice, or says what nobody knows")
+        gone = frozenset(token for token, said in meaning.items() if said == WITHDRAWN)
+        shared = frozenset(token for token, said in meaning.items() if said == _MEANING[True])
+        return cls({t: key for t, key in keys.items() if t not in gone}, shared, gone)
 
 
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        given = json.loads(content)
-    except ValueError:
-        given = None
+def _dict(given: object) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Malformed("no table of tokens")
     return given
@@ -126,7 +140,8 @@ def _encodings(text: str, rows: int) -> Encodings | None:
 
 def _rows(rows: object, width: int) -> list[list[Any]]:
     if not isinstance(rows, list) or any(
-        not isinstance(row, list) or len(row) != width for row in rows
+        not isinstance(row, list) or len(row) != width or not isinstance(row[0], str)
+        for row in rows
     ):
         raise Malformed("no table of tokens")
     return rows

@@ -57,7 +57,8 @@ class Keyring:
     @property
     def names(self) -> tuple[str, ...]:
         """The keys that are there, sorted."""
-        return tuple(sorted(path.stem for path in self.folder.glob("*.key")))
+        found = (path.stem for path in self.folder.glob("*.key"))
+        return tuple(sorted(name for name in found if not name.startswith(".")))
 
     def make(self, name: str) -> None:
         """Draw 32 secret bytes from the system's source of randomness."""
@@ -73,6 +74,15 @@ class Keyring:
         handle = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replace(self, name: str) -> None:
+        """Put a fresh key in the place of an old one, in one step: it is one or the other."""
+        fresh = f".new-{name}"
+        self._path(fresh).unlink(missing_ok=True)
+        self.make(fresh)
+        self._path(fresh).replace(self._path(name))
 
     def remove(self, name: str) -> None:
         """Overwrite a key and delete its file; what a disk keeps besides is out of reach."""
@@ -109,7 +119,7 @@ class Keyring:
         """A key as its file holds it."""
         path = self._path(name)
         try:
-            mode = path.stat().st_mode
+            mode = path.stat().st_mode | self.folder.stat().st_mode
             text = path.read_text(encoding="ascii")
         except (FileNotFoundError, UnicodeDecodeError):
             raise NoKey(path) from None

@@ -6,20 +6,22 @@ did not map. Its only word for a patient is a random token, made for this one se
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
 
+from haemony.intake.check import PROBLEMS
 from haemony.intake.contribution import Assay, Description, Origin, SourceKind
 from haemony.intake.dictionary import ColumnType, Entry, Role, Status
+from haemony.privacy.wire import Malformed, pack, unpack
 
 TOKEN = "token"  # noqa: S105 the name of a column
 ROW = "source_row"
+_TOKEN = re.compile("[0-9a-f]{32}")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 SET_ASIDE = pl.Schema(
     {
@@ -32,10 +34,6 @@ SET_ASIDE = pl.Schema(
     }
 )
 """One kept-aside row or value: where it stands in the source, and why it was not used."""
-
-
-class Malformed(ValueError):
-    """Bytes that are no payload; the envelope that held them is refused."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +79,21 @@ class Payload:
     problems: pl.DataFrame
 
     def to_bytes(self) -> bytes:
-        """A ZIP archive: ``payload.json`` and one Parquet file per table."""
-        tables = list(self.tables.values())
-        head = {
-            "description": asdict(self.description),
-            "digest": self.digest,
-            "tokens": self.tokens,
-            "rows_in": dict(self.rows_in),
-            "tables": [_head(table) for table in tables],
-        }
-        whole = io.BytesIO()
-        with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-            _add(archive, "payload.json", json.dumps(head, ensure_ascii=False).encode())
-            _add(archive, "set_aside", _parquet(self.set_aside))
-            _add(archive, "problems", _parquet(self.problems))
-            for index, table in enumerate(tables):
-                _add(archive, f"tables/{index}", _parquet(table.frame))
-        return whole.getvalue()
+        """Squeezed JSON; every column of text as its distinct values and their places."""
+        return pack(
+            {
+                "description": asdict(self.description),
+                "digest": self.digest,
+                "tokens": self.tokens,
+                "rows_in": dict(self.rows_in),
+                "tables": [
+                    {**_head(table), "columns": _columns(table.frame)}
+                    for table in self.tables.values()
+                ],
+                "set_aside": _columns(self.set_aside),
+                "problems": _columns(self.problems),
+            }
+        )
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Payload:
@@ -106,35 +102,39 @@ class Payload:
         Raises:
             Malformed: When it is anything else.
         """
+        given = unpack(content)
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                head = json.loads(archive.read("payload.json"))
-                tables = [
-                    _table(given, pl.read_parquet(archive.read(f"tables/{index}")))
-                    for index, given in enumerate(head["tables"])
-                ]
-                return cls(
-                    _description(head["description"]),
-                    str(head["digest"]),
-                    tuple(map(str, head["tokens"])),
-                    {table.name: table for table in tables},
-                    pl.read_parquet(archive.read("set_aside")).cast(SET_ASIDE),
-                    {str(name): int(rows) for name, rows in head["rows_in"].items()},
-                    pl.read_parquet(archive.read("problems")),
-                )
-        except (zipfile.BadZipFile, KeyError, ValueError, TypeError, pl.exceptions.PolarsError):
+            tables = [_table(each) for each in given["tables"]]
+            payload = cls(
+                _description(given["description"]),
+                str(given["digest"]),
+                tuple(given["tokens"]),
+                {table.name: table for table in tables},
+                _frame(given["set_aside"], SET_ASIDE),
+                {str(name): int(rows) for name, rows in given["rows_in"].items()},
+                _frame(given["problems"], PROBLEMS),
+            )
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
             raise Malformed("no payload") from None
+        except pl.exceptions.PolarsError:
+            raise Malformed("no payload") from None
+        payload._check()
+        return payload
 
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Add a file without the time of day at which it was added."""
-    archive.writestr(zipfile.ZipInfo(name), content)
-
-
-def _parquet(frame: pl.DataFrame) -> bytes:
-    whole = io.BytesIO()
-    frame.write_parquet(whole, compression="zstd", statistics=False)
-    return whole.getvalue()
+    def _check(self) -> None:
+        """Refuse a payload whose parts do not fit together."""
+        tokens = set(self.tokens)
+        whole = (
+            len(tokens) == len(self.tokens)
+            and all(isinstance(token, str) and _TOKEN.fullmatch(token) for token in tokens)
+            and _DIGEST.fullmatch(self.digest)
+            and all(table.frame[TOKEN].is_in(list(tokens)).all() for table in self.tables.values())
+            and not any(table.frame[TOKEN].null_count() for table in self.tables.values())
+            and all(assay.calls in self.tables for assay in self.description.assays)
+            and all(assay.tested in self.tables for assay in self.description.assays)
+        )
+        if not whole:
+            raise Malformed("its parts do not fit together")
 
 
 def _head(table: Table) -> dict[str, Any]:
@@ -142,15 +142,52 @@ def _head(table: Table) -> dict[str, Any]:
     return {"name": table.name, "file": table.file, "decimal": table.decimal, "entries": entries}
 
 
-def _table(given: Mapping[str, Any], frame: pl.DataFrame) -> Table:
+def _columns(frame: pl.DataFrame) -> dict[str, Any]:
+    """The columns of a frame: numbers as they are, texts as distinct values and their places."""
+    return {
+        column.name: _texts(column) if column.dtype == pl.String else column.to_list()
+        for column in frame.get_columns()
+    }
+
+
+def _texts(column: pl.Series) -> dict[str, Any]:
+    values = column.drop_nulls().unique(maintain_order=True)
+    places = dict(zip(values, range(values.len()), strict=True))
+    return {"values": values.to_list(), "at": [places.get(text) for text in column]}
+
+
+def _frame(given: Mapping[str, Any], schema: pl.Schema) -> pl.DataFrame:
+    """A frame of text and whole numbers, of just this schema."""
+    if list(given) != schema.names():
+        raise Malformed("a table has other columns than it says")
+    columns = []
+    for name, dtype in schema.items():
+        cells = _read_texts(given[name]) if dtype == pl.String else given[name]
+        columns.append(pl.Series(name, cells, dtype=dtype, strict=True))
+    return pl.DataFrame(columns)
+
+
+def _read_texts(given: Mapping[str, Any]) -> list[str | None]:
+    values = given["values"]
+    if not all(isinstance(value, str) for value in values):
+        raise Malformed("a text is none")
+    return [None if place is None else values[_place(place)] for place in given["at"]]
+
+
+def _place(place: object) -> int:
+    if not isinstance(place, int) or place < 0:
+        raise Malformed("a place is none")
+    return place
+
+
+def _table(given: Mapping[str, Any]) -> Table:
     entries = tuple(_entry(entry) for entry in given["entries"])
-    wanted = {TOKEN: pl.String(), ROW: pl.Int64()}
-    wanted |= {entry.column: pl.String() for entry in entries}
-    wanted |= {entry.at: pl.String() for entry in entries if entry.at}
-    if frame.schema != pl.Schema({name: wanted.get(name, pl.String()) for name in frame.columns}):
-        raise Malformed("a table has cells that are no text")
-    if not wanted.keys() <= set(frame.columns):
+    needed = {e.column for e in entries} | {e.at for e in entries if e.at}
+    names = list(given["columns"])
+    if not {TOKEN, ROW, *needed} <= set(names):
         raise Malformed("a table lacks a declared column")
+    schema = pl.Schema({name: pl.Int64() if name == ROW else pl.String() for name in names})
+    frame = _frame(given["columns"], schema)
     return Table(str(given["name"]), str(given["file"]), frame, entries, str(given["decimal"]))
 
 
@@ -168,12 +205,20 @@ def _description(given: Mapping[str, Any]) -> Description:
 
 
 def _entry(given: Mapping[str, Any]) -> Entry:
-    return Entry(
+    texts = ("table", "column", "label", "unit", "element", "at", "note")
+    entry = Entry(
         **{
             **given,
+            **{name: str(given[name]) for name in texts},
             "type": ColumnType(given["type"]),
             "role": Role(given["role"]),
             "status": Status(given["status"]),
-            "missing": tuple(given["missing"]),
+            "missing": tuple(map(str, given["missing"])),
+            "values": {str(key): str(text) for key, text in given["values"].items()},
+            "value_map": {str(key): str(text) for key, text in given["value_map"].items()},
+            "precedence": int(given["precedence"]),
         }
     )
+    if not -(2**31) < entry.precedence < 2**31:
+        raise Malformed("a precedence is none")
+    return entry

@@ -84,10 +84,10 @@ def check_approved(
     for approval in filter(None, map(Approval.from_bytes, approvals)):
         person = people.get(approval.by)
         if person and approval.of == of and _signed(approval, person):
-            found[person.fingerprint] = person
+            found[person.signing] = person
     if len(found) < NEEDED:
         raise NotApproved(what, len(found))
-    return tuple(found[fingerprint] for fingerprint in sorted(found))
+    return tuple(sorted(found.values(), key=lambda person: person.fingerprint))
 
 
 def _said(of: str, by: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from haemony.model.errors import UsageError
 from haemony.privacy.keys import Keyring
+from haemony.privacy.wire import parsed
 
 SIGNING = "exchange-signing"
 ENCRYPTION = "exchange-encryption"
@@ -30,6 +32,30 @@ class Role(StrEnum):
     TRUSTEE = "trustee"
     PLATFORM = "platform"
     APPROVER = "approver"
+
+
+class BadName(UsageError):
+    """A party cannot be called so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a party's name has 1 to 120 letters, digits, spaces and . , - & ' ( ) and neither "
+            "begins nor ends with a space"
+        )
+
+
+def check_name(name: object) -> None:
+    """Refuse a name that could pass for something else on a screen or in a file.
+
+    Raises:
+        BadName: When it has other signs, or is not in its normal form (Unicode NFKC).
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= 120 or name != name.strip():
+        raise BadName
+    if unicodedata.normalize("NFKC", name) != name:
+        raise BadName
+    if not all(letter.isalnum() or letter in " .,-&'()" for letter in name):
+        raise BadName
 
 
 class NoCard(UsageError):
@@ -95,11 +121,12 @@ class Card:
             NoCard: When it is none, or was changed.
         """
         try:
-            given = json.loads(content)
+            given = parsed(content)
             card = cls(**{**given["card"], "role": Role(given["card"]["role"])})
+            check_name(card.name)
             _ = card.recipient
             whole = card.signed(canonical(asdict(card)), bytes.fromhex(given["signature"]))
-        except (ValueError, KeyError, TypeError, AttributeError, pyrage.RecipientError):
+        except (ValueError, KeyError, TypeError, AttributeError, pyrage.RecipientError, BadName):
             raise NoCard(name) from None
         if not whole:
             raise NoCard(name)

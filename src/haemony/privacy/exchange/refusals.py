@@ -38,7 +38,10 @@ class Refusal(Enum):
     )
     SKEW = ("it was made in the future", "set the clocks of both machines, then seal again")
     EXPIRED = ("it is too old", "have it sealed again")
-    REPLAYED = ("it was accepted before", "nothing is to be done: its content is here already")
+    REPLAYED = (
+        "it was accepted before",
+        "nothing is to be done; if the answer to it got lost, have it sealed again (`--again`)",
+    )
     OUT_OF_ORDER = (
         "a later one of the same contribution was accepted before",
         "use the later one, or have it sealed again",
@@ -50,6 +53,10 @@ class Refusal(Enum):
     MALFORMED = (
         "its content is not what its name says",
         "install the same haemony on both sides, and have it sealed again",
+    )
+    OTHER_PARTNER = (
+        "a contribution of this id came from another partner",
+        "give the contribution an id of its own in contribution.yaml, and seal it again",
     )
     OTHER_LINKAGE = (
         "its identities are encoded under another linkage key than those that came before",

@@ -6,15 +6,22 @@ none can be exchanged for a part of another message.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from haemony.privacy.exchange.card import canonical
 from haemony.privacy.exchange.refusals import EnvelopeRefused, Refusal
+from haemony.privacy.wire import parsed
 
 PROTOCOL = 1
+LARGEST_NUMBER = 2**31
+
+_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+_MESSAGE = re.compile("[0-9a-f]{32}")
+_FINGERPRINT = re.compile("[0-9a-f]{40}")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,18 @@ class Listed:
     to: str
     sha256: str
     size: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether every part is what it should be."""
+        return (
+            isinstance(self.size, int)
+            and self.size >= 0
+            and isinstance(self.to, str)
+            and bool(_FINGERPRINT.fullmatch(self.to))
+            and isinstance(self.sha256, str)
+            and bool(_HASH.fullmatch(self.sha256))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +73,18 @@ class Waybill:
     answers: str
     parts: Mapping[str, Listed]
 
+    @property
+    def sound(self) -> bool:
+        """Whether every part is what it should be; a subject names files, so it can hold no path."""
+        return (
+            bool(_ID.fullmatch(self.subject))
+            and bool(_MESSAGE.fullmatch(self.message))
+            and bool(_FINGERPRINT.fullmatch(self.sender))
+            and (not self.answers or bool(_MESSAGE.fullmatch(self.answers)))
+            and 0 < self.number < LARGEST_NUMBER
+            and all(_ID.fullmatch(name) and part.sound for name, part in self.parts.items())
+        )
+
     def to_bytes(self) -> bytes:
         """One line of canonical JSON; what is signed."""
         return canonical(
@@ -77,7 +108,7 @@ class Waybill:
             EnvelopeRefused: When it is none, or of another version of the protocol.
         """
         try:
-            given = json.loads(line)
+            given = parsed(line)
             version = given["protocol"]
         except (ValueError, KeyError, TypeError):
             raise EnvelopeRefused(Refusal.FOREIGN, what) from None
@@ -95,8 +126,8 @@ class Waybill:
                 str(given["answers"]),
                 {name: Listed(**part) for name, part in given["parts"].items()},
             )
-            exact = made.tzinfo is not None and waybill.to_bytes() == line
-        except (ValueError, KeyError, TypeError, AttributeError):
+            exact = made.tzinfo is not None and waybill.to_bytes() == line and waybill.sound
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             exact = False
         if not exact:
             raise EnvelopeRefused(Refusal.FOREIGN, what)

@@ -113,9 +113,12 @@ def take_withdrawal(
     """Make a release without the patient whose withdrawal the trustee has passed on."""
     output = Output(json)
     release = leave(envelope, Workspace(workspace))
-    output.say(f"Release {release.number} is without the patient. Older releases still hold the")
-    output.say("data; `haemony withdraw ID --shred` destroys whole contributions there.")
-    output.value({"release": release.number})
+    if release is None:
+        output.say("The lake is empty; the patient stays out of whatever comes.")
+    else:
+        output.say(f"Release {release.number} is without the patient. Older releases still hold")
+        output.say("the data; `haemony withdraw ID --shred` destroys whole contributions there.")
+    output.value({"release": release.number if release else None})
 
 
 def identify(
