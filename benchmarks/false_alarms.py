@@ -1,9 +1,9 @@
-"""Why this exists: how often the attacks cry wolf, and whether their intervals are as wide as they say.
+"""Why this exists: how often the attacks cry wolf, so whether their intervals are wide enough.
 
-On 100 random halves of the AMLSG trials, released as a table about nobody and as an honest cut (sex,
-age and study in classes of at least 12), counts how many 95 % intervals of the excess lie wholly
-above 0 and wholly below 0; 2.5 of 100 each are promised. For singling out also without the widening
-for predicates about the same people.
+On 100 random halves of the AMLSG trials, released as a table about nobody and as an honest cut
+(sex, age and study in classes of at least 12), counts how many 95 % intervals of the excess lie
+wholly above 0 and wholly below 0; 2.5 of 100 each are promised. For singling out also without the
+widening for predicates about the same people.
 
 Run it with `python benchmarks/false_alarms.py`; the data are looked for in the directory that
 `HAEMONY_SHARED_DATA` names, or else beside the checkout in `../shared/data`. It takes some minutes.
