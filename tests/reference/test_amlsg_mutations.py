@@ -100,7 +100,7 @@ def test_single_genes_counted_by_polars(findings: pl.DataFrame, profiles: Profil
 def test_groups_keep_more_than_suppression_alone(
     findings: pl.DataFrame, profiles: Profiles, groups: Hierarchy
 ) -> None:
-    """12^2-anonymity is reached by both; with groups at less loss."""
+    """12^2-anonymity is reached by both: eight groups at a loss of 0.131, six genes at 0.476."""
     alone = Hierarchy.of_rows("gene", [(gene, "*") for gene in profiles.items])
 
     grouped = km_anonymise(profiles, groups, 12, 2)
@@ -110,7 +110,8 @@ def test_groups_keep_more_than_suppression_alone(
         told = found.recode(findings)
         assert told.height == 1540
         assert km_violations(Profiles.of_findings(told, told.columns), 12, 2).table.is_empty()
-    assert grouped.loss < suppressed.loss
+    assert round(grouped.loss, 3) == 0.131
+    assert round(suppressed.loss, 3) == 0.476
 
 
 def test_untested_patients_are_not_told_as_negative(

@@ -204,8 +204,10 @@ def test_an_order_of_somebody_else_is_not_obeyed(parties: ThreeParties, tmp_path
     """Neither another party's order nor a changed one destroys anything."""
     people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
     other = Trustee.init(tmp_path / "other", "other")
-    theirs = custody.order_destruction(other, "domain", "why not", NOW)
-    changed = custody.order_destruction(parties.trustee, "domain", "old", NOW).replace(
+    for party in (other, parties.trustee):
+        custody.rotate(party)
+    theirs = custody.order_destruction(other, "domain-1", "why not", NOW)
+    changed = custody.order_destruction(parties.trustee, "domain-1", "old", NOW).replace(
         b"old", b"new"
     )
 
@@ -218,9 +220,10 @@ def test_an_order_of_somebody_else_is_not_obeyed(parties: ThreeParties, tmp_path
 
 
 def test_keys_of_the_exchange_are_not_destroyed_so(parties: ThreeParties) -> None:
-    """Without its signing key a party could not even record what it destroyed."""
-    with pytest.raises(custody.NotReplaceable):
-        custody.order_destruction(parties.trustee, "exchange-signing", "mistake", NOW)
+    """Without its signing key a party could not record what it destroyed; nor is one in use."""
+    for name in ("exchange-signing", "domain"):
+        with pytest.raises(custody.NotReplaceable):
+            custody.order_destruction(parties.trustee, name, "mistake", NOW)
     with pytest.raises(custody.NotReplaceable):
         custody.rotate(parties.platform)
 

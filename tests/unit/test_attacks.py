@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -19,6 +20,7 @@ from haemony.privacy.attacks import (
     Rate,
     Rehearsal,
     Verdict,
+    halves,
     inference,
     linkability,
     singling_out,
@@ -161,6 +163,34 @@ def test_a_blurred_row_still_singles_out() -> None:
 
     assert found.on_members.share > 0.9
     assert found.excess.interval.low > 0.5
+
+
+def test_class_means_single_nobody_out() -> None:
+    """Numbers replaced by the mean of twelve: nearest to each mean are its twelve people."""
+    rng = np.random.default_rng(3)
+    people = pl.DataFrame({"wbc": rng.lognormal(3, 1, 960), "ldh": rng.lognormal(6, 0.5, 960)})
+    members, control = halves(people)
+    ranked = members.sort("wbc").with_row_index("class")
+    means = ranked.with_columns(pl.col("wbc", "ldh").mean().over(pl.col("class") // 12))
+    rehearsal = Rehearsal(means, members, control, {"wbc": Numeric(), "ldh": Numeric()})
+
+    one = singling_out(rehearsal, Predicates.UNIVARIATE, ["wbc"])
+    untouched = singling_out(copied(people, dict(rehearsal.columns), 480), columns=["wbc", "ldh"])
+
+    assert one.on_members == Rate(0, 40)
+    assert untouched.on_members.share == 1
+
+
+def test_halves_share_nobody_and_lose_nobody() -> None:
+    """Everybody is member or control, the control never smaller, the same for the same seed."""
+    people = pl.DataFrame({"person": range(101)})
+
+    members, control = halves(people, seed=4)
+
+    assert (members.height, control.height) == (50, 51)
+    assert sorted([*members["person"], *control["person"]]) == list(range(101))
+    assert halves(people, seed=4)[0].equals(members)
+    assert not halves(people, seed=5)[0].equals(members)
 
 
 def test_equal_seeds_give_equal_outcomes() -> None:

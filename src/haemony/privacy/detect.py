@@ -25,7 +25,12 @@ from haemony.privacy.payload import Payload, Table
 WITHIN = {
     "e-mail addresses": r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}",
     "telephone numbers": r"(^|[\s:;(])(\+\d{1,3}|00\d{2}|0\d{2,5})[\s/()-]*\d{3,}[\d\s/-]{2,}\d",
-    "calendar dates": r"(^|\D)((19|20)\d{2}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./](19|20)\d{2})(\D|$)",
+    "calendar dates": (
+        r"(?i)(^|\D)((19|20)\d{2}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ](19|20)\d{2}"
+        r"|(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+        r"|\d{1,2}\.? ?(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.? "
+        r"?(19|20)\d{2})(\D|$)"
+    ),
     "names with a title": r"(?i)(^|\W)(mr|mrs|ms|herr|frau|dr|prof|mme|sig|sra)\.? +\p{Lu}\p{Ll}+",
     "national or insurance numbers": (
         r"(^|\s)(\d{3}-\d{2}-\d{4}|[A-Z]\d{9}|\d{8}[A-Z]|\d{3} \d{3} \d{4}|[A-Z]{6}\d{2}[A-Z]\d{2}"
@@ -102,14 +107,14 @@ def check_identifiers(
 
 def suspects(table: Table, catalogue: Catalogue) -> Iterator[Suspect]:
     """The columns of a table that look as if they named people, each once."""
-    seen: set[str] = set()
+    told: set[str] = set()
     for entry in table.entries:
-        if entry.column in seen or entry.element == "centre":
+        if entry.column in told or entry.element == "centre":
             continue
-        seen.add(entry.column)
         element = catalogue[entry.element]
         suspect = _free_text(table, entry) if _is_free(entry) else _number(table, entry, element)
         if suspect:
+            told.add(entry.column)
             yield suspect
 
 
@@ -119,7 +124,7 @@ def _is_free(entry: Entry) -> bool:
 
 def _free_text(table: Table, entry: Entry) -> Suspect | None:
     texts = table.frame[entry.column]
-    for why, pattern in WITHIN.items():
+    for why, pattern in (*WITHIN.items(), ("numbers of eight digits or more", LONG_NUMBER)):
         if cells := int(texts.str.contains(pattern).sum()):
             return Suspect(table.name, entry.column, cells, why)
     raw = RawTable(table.name, Path(table.file), table.frame, Layout())

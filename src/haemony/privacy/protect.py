@@ -82,7 +82,7 @@ def protect(
     for name, table in payload.tables.items():
         here = table.frame[TOKEN].is_in(list(persons))
         frame = table.frame.filter(here)
-        person = frame[TOKEN].replace_strict(persons, return_dtype=pl.Int64).alias(PERSON)
+        person = pl.Series(PERSON, [persons[token] for token in frame[TOKEN]], dtype=pl.Int64)
         tables[name] = replace(table, frame=frame.select(person, pl.exclude(TOKEN)))
         aside.append(_left(table, table.frame.filter(~here), reasons))
     return Protected(
@@ -116,5 +116,5 @@ def _left(table: Table, rows: pl.DataFrame, reasons: Mapping[str, str]) -> pl.Da
         pl.col(ROW).alias("row"),
         pl.lit("").alias("column"),
         pl.lit("").alias("element"),
-        pl.col(TOKEN).replace_strict(reasons, return_dtype=pl.String).alias("reason"),
+        pl.Series("reason", [reasons[token] for token in rows[TOKEN]], dtype=pl.String),
     ).cast(SET_ASIDE)

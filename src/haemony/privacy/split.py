@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from haemony.intake.cells import parse
 from haemony.intake.check import CheckReport
 from haemony.intake.contribution import Contribution
-from haemony.intake.dictionary import ColumnType, Role
+from haemony.intake.dictionary import ColumnType, Entry, Role
 from haemony.model.errors import HaemonyError, RefusedByPolicy
 from haemony.privacy.identities import Identities
 from haemony.privacy.linkage import Encodings, Identity, LinkageKey, encode
@@ -25,6 +25,11 @@ from haemony.privacy.pseudonyms import SiteKey
 from haemony.privacy.timeline import UNREADABLE, as_days, count_days, origins
 
 TOKEN_BYTES = 16
+CENTRE = "centre"
+AWAITS = "a person has confirmed the mapping"
+SAME_NUMBERS = 0.5
+"""From this share on, cells that equal their patient's number are no chance."""
+
 _NUMERIC = {ColumnType.INTEGER, ColumnType.NUMBER}
 
 
@@ -36,6 +41,17 @@ class DirectIdentifier(RefusedByPolicy):
         super().__init__(
             f"direct identifiers never leave the partner, and {', '.join(columns)} "
             "is declared as one; take it out of the file and the dictionary, then try again"
+        )
+
+
+class NumbersFound(RefusedByPolicy):
+    """A mapped column repeats the patient numbers."""
+
+    def __init__(self, table: str, column: str, cells: int) -> None:
+        self.table, self.column, self.cells = table, column, cells
+        super().__init__(
+            f"nothing is sealed: {cells} cells of {table}.{column} are the patient's own number; "
+            "take the column out, or correct what the dictionary maps it to"
         )
 
 
@@ -126,9 +142,17 @@ def split(
         tables,
         pl.concat(aside),
         {raw.path.name: raw.frame.height for raw in checked.tables.values()},
-        checked.problems,
+        _told(checked),
     )
     return Split(identities, payload)
+
+
+def _told(checked: CheckReport) -> pl.DataFrame:
+    """What the check found of columns that travel; rules may list values of the others."""
+    mapped = {entry.column for entry in checked.contribution.dictionary.mapped()}
+    unlisted = pl.col("rule").str.replace("one of: .*", "one that the dictionary lists")
+    about = pl.col("column").is_in([*mapped, ""]) | (pl.col("rule") == AWAITS)
+    return checked.problems.filter(about).with_columns(unlisted)
 
 
 def _refuse(checked: CheckReport) -> None:
@@ -174,7 +198,8 @@ def _by_token(
         ROW,
         *sorted(columns & set(raw.frame.columns)),
     )
-    hidden = _hide_centres(frame, contribution, name, site)
+    hidden, entries = _hide_centres(frame, entries, site)
+    _check_numbers(hidden, patients.filter(known), name)
     stray = numbered.filter(~known).select(
         pl.lit("protect").alias("stage"),
         pl.lit(raw.path.name).alias("file"),
@@ -183,7 +208,8 @@ def _by_token(
         pl.lit("").alias("element"),
         pl.lit("the patient has no row in the patient table").alias("reason"),
     )
-    return Table(name, raw.path.name, hidden, as_days(entries), decimal), stray.cast(SET_ASIDE)
+    said = tuple(_bare(entry) for entry in as_days(entries))
+    return Table(name, raw.path.name, hidden, said, decimal), stray.cast(SET_ASIDE)
 
 
 def _blacked_out(
@@ -201,12 +227,37 @@ def _blacked_out(
 
 
 def _hide_centres(
-    frame: pl.DataFrame, contribution: Contribution, table: str, site: SiteKey
-) -> pl.DataFrame:
-    """Replace the names of treatment centres by pseudonyms under the partner's key."""
-    centres = [e for e in contribution.dictionary.mapped(table) if e.element == "centre"]
-    hidden = {}
-    for entry in centres:
-        names = frame[entry.column].unique().drop_nulls().to_list()
-        hidden[entry.column] = {n: site.centre(n) for n in names if n not in entry.missing}
-    return frame.with_columns(pl.col(name).replace(names) for name, names in hidden.items())
+    frame: pl.DataFrame, entries: tuple[Entry, ...], site: SiteKey
+) -> tuple[pl.DataFrame, tuple[Entry, ...]]:
+    """Replace the names of treatment centres by pseudonyms, in the cells and in the dictionary."""
+    hidden: dict[str, dict[str, str | None]] = {}
+    said = []
+    for entry in entries:
+        if entry.element != CENTRE:
+            said.append(entry)
+            continue
+        names = {*frame[entry.column].drop_nulls().unique(), *entry.values} - {UNREADABLE}
+        told: dict[str, str | None] = {name: site.centre(name) for name in names}
+        hidden[entry.column] = told | dict.fromkeys(entry.missing)
+        kept = {site.centre(name): "" for name in entry.values}
+        said.append(replace(entry, values=kept, value_map={}, missing=()))
+    frame = frame.with_columns(pl.col(name).replace(names) for name, names in hidden.items())
+    return frame, tuple(said)
+
+
+def _bare(entry: Entry) -> Entry:
+    """What the platform needs of a dictionary line: no label, no note, no meaning in words."""
+    return replace(entry, label="", note="", values=dict.fromkeys(entry.values, ""))
+
+
+def _check_numbers(frame: pl.DataFrame, patients: pl.Series, table: str) -> None:
+    """Refuse a column that repeats the patient numbers: the partner knows them, and so can tell.
+
+    Raises:
+        NumbersFound: With the column.
+    """
+    for column in frame.drop(TOKEN, ROW).get_columns():
+        cells = column.str.strip_chars()
+        same = int((cells == patients).sum())
+        if same >= SAME_NUMBERS * max(int(cells.is_not_null().sum()), 1):
+            raise NumbersFound(table, column.name, same)

@@ -15,9 +15,10 @@ from haemony.privacy.attacks.outcome import (
     Outcome,
     Rate,
     Verdict,
+    outcome_table,
     ratio_interval,
 )
-from haemony.privacy.attacks.rehearsal import Rehearsal
+from haemony.privacy.attacks.rehearsal import Rehearsal, halves
 from haemony.privacy.attacks.singling import Predicates, singling_out
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "Rate",
     "Rehearsal",
     "Verdict",
+    "halves",
     "inference",
     "linkability",
+    "outcome_table",
     "ratio_interval",
     "singling_out",
 ]

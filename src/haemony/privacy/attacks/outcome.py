@@ -15,12 +15,13 @@ first order instead, which is too narrow where a rate comes near 0 or 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from statistics import NormalDist
 from typing import Self
 
+import polars as pl
 from scipy.optimize import brentq
 
 from haemony.privacy.attacks.faults import BadAttack
@@ -284,6 +285,40 @@ class Outcome:
         if interval.low > tolerated:
             return Verdict.LEAKS
         return Verdict.WITHIN if interval.high <= tolerated else Verdict.UNDECIDED
+
+
+def outcome_table(outcomes: Iterable[Outcome], tolerated: float = 0.0) -> pl.DataFrame:
+    """Outcomes as a table to publish, one row each, with the verdict.
+
+    Args:
+        outcomes: What the attacks have shown.
+        tolerated: The excess that a policy accepts.
+
+    Example:
+        >>> copied = Outcome(Attack.INFERENCE, "NPM1", Rate(99, 100), Rate(60, 100), Rate(50, 100))
+        >>> outcome_table([copied]).select("attack", "excess", "verdict").rows()
+        [('inference', 0.975, 'leaks')]
+    """
+    rows = []
+    for outcome in outcomes:
+        excess = outcome.excess
+        rows.append(
+            {
+                "attack": outcome.attack.value,
+                "aim": outcome.aim,
+                "attempts": outcome.on_members.attempts,
+                "members": outcome.on_members.share,
+                "control": outcome.on_control.share,
+                "guessing": outcome.by_guessing.share,
+                "excess": excess.estimate,
+                "low": excess.interval.low,
+                "high": excess.interval.high,
+                "confidence": outcome.confidence,
+                "spread": outcome.spread,
+                "verdict": outcome.verdict(tolerated).value,
+            }
+        )
+    return pl.DataFrame(rows)
 
 
 def _quantile(confidence: float) -> float:

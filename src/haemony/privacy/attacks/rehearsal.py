@@ -106,6 +106,19 @@ class Rehearsal:
         return found
 
 
+def halves(people: pl.DataFrame, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split people at random into members, to be released, and as many or one more as control.
+
+    Example:
+        >>> members, control = halves(pl.DataFrame({"person": range(5)}))
+        >>> members.height, control.height
+        (2, 3)
+    """
+    order = generator(seed, "halves").permutation(people.height)
+    middle = people.height // 2
+    return people[np.sort(order[:middle])], people[np.sort(order[middle:])]
+
+
 def drawn(people: pl.DataFrame, attempts: int, rng: np.random.Generator) -> pl.DataFrame:
     """Draw as many people as attempts, none twice; all where there are no more.
 
