@@ -16,11 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
+import polars as pl
+
 from haemony.governance.store import EVERYWHERE, Act, Message
 from haemony.harmonise.harmonised import to_omop
 from haemony.intake import Contribution
 from haemony.intake.contribution import Description
 from haemony.lake import Release
+from haemony.lake.errors import SharedPatients
 from haemony.lake.lake import made_by
 from haemony.lake.store import TEMPORARY
 from haemony.model.disease import disease
@@ -185,21 +188,21 @@ def _publish(
     unchanged: list[str] = []
 
     def graded() -> Iterator[Graded]:
-        following, batch = 0, dict[int, str]()
+        following, held = 0, _Held(workspace)
         for arrival in arrived:
             described = arrival.payload.description
             _check_owner(arrival, workspace)
             if not received:
                 workspace.governance.record("admission started", ", ".join(names)[:255])
             received.append(arrival.entry)
-            elsewhere = _elsewhere(arrival, workspace, batch)
+            elsewhere = held.elsewhere(arrival)
             if _brings_nothing(arrival, workspace, elsewhere):
                 unchanged.append(described.id)
                 continue
             number = workspace.lake.number_for(described.id, after=following)
             following = max(following, number)
             one = prepare(arrival.payload, arrival.keys, workspace, number, watch, elsewhere)
-            batch |= dict.fromkeys(one.harmonised.protected.anchors["person_id"], described.id)
+            held.add(one.harmonised.protected.anchors["person_id"], described.id)
             yield one
 
     release = workspace.lake.publish(graded(), watch=watch)
@@ -228,24 +231,43 @@ def _check_owner(arrival: Arrival, workspace: Workspace) -> None:
 
 
 def _brings_nothing(arrival: Arrival, workspace: Workspace, elsewhere: Mapping[int, str]) -> bool:
-    """Whether the lake holds this version, of just these persons, written by this code."""
+    """Whether nobody is left in it, or the lake holds this version, of just these persons.
+
+    A version counts as held when it was written by this code.
+
+    Raises:
+        SharedPatients: When every one of its patients came with another contribution.
+    """
     described = arrival.payload.description
+    left = workspace.governance.withdrawn_persons(described.id)
+    everyone = {person_id(key) for key in arrival.keys.keys.values()} - left
+    persons = everyone - elsewhere.keys()
+    if everyone and not persons:
+        raise SharedPatients(next(iter(elsewhere.values())), described.id, len(everyone))
+    if not persons:
+        return True
     if not _holds(workspace, described, arrival.payload.digest):
         return False
-    left = workspace.governance.withdrawn_persons(described.id)
-    persons = {person_id(key) for key in arrival.keys.keys.values()} - left - elsewhere.keys()
     return workspace.lake.latest().persons_of(described.id) == persons
 
 
-def _elsewhere(arrival: Arrival, workspace: Workspace, batch: Mapping[int, str]) -> dict[int, str]:
-    """Patients whom the trustee knows from elsewhere, with the contribution they came with."""
-    keys, own = arrival.keys, arrival.payload.description.id
-    shared = {person_id(keys.keys[token]) for token in keys.shared}
-    if not shared:
-        return {}
-    held = workspace.lake.owners(shared)
-    found = {**held, **{person: batch[person] for person in shared if person in batch}}
-    return {person: owner for person, owner in found.items() if owner != own}
+class _Held:
+    """Who is in the lake, and who has been taken in this admission, with their contributions."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._frame = workspace.lake.owners()
+
+    def add(self, persons: pl.Series, contribution: str) -> None:
+        """Remember who came with a contribution."""
+        owner = pl.lit(contribution).alias("owner")
+        self._frame = self._frame.vstack(persons.to_frame("person_id").with_columns(owner))
+
+    def elsewhere(self, arrival: Arrival) -> dict[int, str]:
+        """Those of its patients who came with another contribution, and its id."""
+        persons = [person_id(key) for key in arrival.keys.keys.values()]
+        other = pl.col("owner") != arrival.payload.description.id
+        found = self._frame.filter(pl.col("person_id").is_in(persons) & other)
+        return dict(zip(found["person_id"], found["owner"], strict=True))
 
 
 def prepare(

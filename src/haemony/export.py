@@ -46,6 +46,24 @@ class NoReferenceModel(UsageError):
         super().__init__(f"the reference model of {policy!r} cannot be fitted: {cause}")
 
 
+class OtherPolicy(UsageError):
+    """The file is not the policy that was read."""
+
+    def __init__(self, source: Path) -> None:
+        super().__init__(f"{source.name} was changed while it was used; try again")
+
+
+class QuasiReleased(UsageError):
+    """A policy releases what the catalogue knows as a quasi-identifier."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        super().__init__(
+            f"{', '.join(columns)} tells people apart and may not be released untreated; name it "
+            "under quasi_identifiers, or under dropped"
+        )
+
+
 @dataclass(frozen=True)
 class Export:
     """What has left.
@@ -90,6 +108,10 @@ def export(
     """
     if folder.exists() and any(folder.iterdir()):
         raise AlreadyThere(folder)
+    _check_roles(release, policy)
+    content = source.read_bytes()
+    if hashlib.sha256(content).hexdigest() != policy.sha256:
+        raise OtherPolicy(source)
     watch("select")
     table = release.features(list(policy.columns))
     subject = f"release {release.number}, {policy.name}"[:255]
@@ -106,6 +128,7 @@ def export(
         raise
     assessment = {
         "release": {"number": release.number, "manifest": release.manifest.sha256},
+        "earlier cuts": earlier_cuts(workspace, release),
         "in silico": any(member.facts["in_silico"] for member in release.manifest.members),
         **assess(made),
     }
@@ -113,11 +136,11 @@ def export(
     assessment["utility"]["reference model"] = utility
     watch("write")
     said = {
-        "policy.toml": source.read_bytes(),
+        "policy.toml": content,
         "assessment.json": canonical(assessment),
         "assessment.html": page(assessment).encode(),
     }
-    _write(made, table, said, workspace, folder)
+    _write(made, table, said, release, workspace, folder)
     workspace.governance.record("exported", subject, {"policy": policy.sha256})
     return Export(folder, made, assessment)
 
@@ -191,6 +214,28 @@ def _told(tried: Tried) -> dict[str, Any]:
     }
 
 
+def _check_roles(release: Release, policy: Policy) -> None:
+    """Refuse quasi-identifiers of the catalogue among the columns that go out as they are."""
+    catalogue = release.disease.catalogue
+    quasi = tuple(
+        how.column
+        for how in policy.released
+        if how.column in catalogue and catalogue[how.column].identifying is Identifying.QUASI
+    )
+    if quasi:
+        raise QuasiReleased(quasi)
+
+
+def earlier_cuts(workspace: Workspace, release: Release) -> list[str]:
+    """Policies under which this release has left before: two harmless cuts together may not be."""
+    start = f"release {release.number}, "
+    return [
+        event["subject"].removeprefix(start)
+        for event in workspace.governance.events()
+        if event["action"] == "exported" and event["subject"].startswith(start)
+    ]
+
+
 def _compare(table: pl.DataFrame, made: Cut, policy: Policy) -> dict[str, Any] | None:
     """The log hazard ratios of the reference model before and after."""
     plan = policy.utility
@@ -244,6 +289,7 @@ def _write(
     made: Cut,
     table: pl.DataFrame,
     said: dict[str, bytes],
+    release: Release,
     workspace: Workspace,
     folder: Path,
 ) -> None:
@@ -252,7 +298,7 @@ def _write(
     with writing(folder):
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-    purpose = hashlib.sha256(said["assessment.json"]).hexdigest()
+    purpose = f"{made.policy.sha256}\0{release.manifest.sha256}"
     names = pseudonyms(table, made, workspace.keys.secret("cuts"), purpose)
     records = made.frame.insert_column(0, names).sort(RECORD)
     whole = io.BytesIO()

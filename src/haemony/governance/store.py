@@ -139,7 +139,7 @@ class GovernanceStore:
             connection.execute(insert(withdrawal).values(**row))
 
     def withdrawn_persons(self, contribution: str) -> frozenset[int]:
-        """Patients who have left, this contribution or all, and may not come back with a version."""
+        """Patients who have left, this contribution or all, and may not come back with it."""
         here = withdrawal.c.contribution.in_([contribution, EVERYWHERE])
         query = select(withdrawal.c.person_id).where(here, withdrawal.c.person_id.is_not(None))
         with self._engine.connect() as connection:

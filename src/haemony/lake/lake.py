@@ -136,16 +136,17 @@ class Lake:
         member = current.member(contribution) if current else None
         return member is not None and (member.digest, member.made_by) == (digest, made_by)
 
-    def owners(self, persons: Collection[int]) -> dict[int, str]:
-        """With which contribution of the latest release each of these persons came."""
+    def owners(self) -> pl.DataFrame:
+        """Everybody in the latest release: ``person_id`` and the contribution, ``owner``."""
         current = self._current()
-        found: dict[int, str] = {}
-        for part in current.of("person") if current else ():
-            frame = pl.scan_parquet(self.store.path(part.sha256)).select("person_id")
-            wanted = pl.col("person_id").is_in(list(persons))
-            here = frame.filter(wanted).collect()["person_id"]
-            found |= dict.fromkeys(here.to_list(), part.contribution)
-        return found
+        frames = [
+            pl.read_parquet(self.store.path(part.sha256), columns=["person_id"]).with_columns(
+                pl.lit(part.contribution).alias("owner")
+            )
+            for part in (current.of("person") if current else ())
+        ]
+        schema = pl.Schema({"person_id": pl.Int64, "owner": pl.String})
+        return pl.concat([pl.DataFrame(schema=schema), *frames])
 
     def publish(
         self,

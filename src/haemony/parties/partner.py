@@ -27,8 +27,8 @@ from haemony.privacy.exchange import (
 )
 from haemony.privacy.keys import SECRET_BYTES
 from haemony.privacy.linkage import LinkageKey
-from haemony.privacy.people import read_people
-from haemony.privacy.split import People
+from haemony.privacy.people import BadPeople, read_people
+from haemony.privacy.split import People, patients_of
 
 SITE = "site"
 LINKAGE = "linkage"
@@ -214,6 +214,8 @@ class Partner(Party):
         watch(f"seal {contribution.id}")
         who = People(read_people(people), self.linkage_key) if people else None
         halves = split(checked, self.site, self.former, who)
+        if who and people and not who.covers(patients_of(checked)):
+            raise BadPeople(people.name, "none of its patients is in the contribution")
         check_identifiers(halves.payload, catalogue, allowed)
         number = max((message.number for message in before), default=0) + 1
         parts = {

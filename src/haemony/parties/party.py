@@ -14,7 +14,7 @@ from pathlib import Path
 from haemony.governance import GovernanceStore
 from haemony.governance.store import Act, Message
 from haemony.lake.store import TEMPORARY, write_bytes, writing
-from haemony.model.errors import UsageError
+from haemony.model.errors import HaemonyError, UsageError
 from haemony.privacy.exchange import Card, EnvelopeRefused, Refusal, Role, Waybill
 from haemony.privacy.exchange.card import ENCRYPTION, SIGNING, check_name
 from haemony.privacy.keys import Keyring
@@ -246,6 +246,11 @@ class Party:
             details = {"reason": refused.refusal.name.lower()}
             self.governance.record("envelope refused", refused.what[:255], details)
             raise
+        except HaemonyError:
+            raise
+        except Exception as fault:  # noqa: BLE001 whatever a message does, it leaves an entry
+            self.governance.record("envelope refused", type(fault).__name__, {"reason": "fault"})
+            raise EnvelopeRefused(Refusal.MALFORMED, "an envelope") from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:

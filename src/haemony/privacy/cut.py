@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 
 from haemony.model.errors import RefusedByPolicy, UsageError
-from haemony.privacy.anonymity import KAnonymity, Risk, anonymise, risk
-from haemony.privacy.anonymity.table import check_columns
+from haemony.privacy.anonymity import Hierarchy, KAnonymity, Risk, anonymise, risk
+from haemony.privacy.anonymity.hierarchy import as_text
+from haemony.privacy.anonymity.models import failing
+from haemony.privacy.anonymity.table import Table, check_columns
 from haemony.privacy.microaggregation import microaggregate
 from haemony.privacy.policy import Coarsening, Policy, QuasiIdentifier, Treatment
 
@@ -136,11 +138,32 @@ def cut(frame: pl.DataFrame, policy: Policy) -> Cut:
         after,
         _loss(frame, treated, policy),
     )
-    _check(made)
+    _check(made, frame)
     return made
 
 
-def _check(made: Cut) -> None:
+def _missed_models(made: Cut, table: pl.DataFrame) -> int:
+    """Classes of the finished cut that miss a model, measured against the whole table."""
+    models = made.policy.models
+    if not models:
+        return 0
+    names = [quasi.column for quasi in made.policy.quasi_identifiers]
+    sensitive = [column for model in models for column in model.columns]
+    left = table.select(sensitive)[list(made.rows)].hstack(
+        [as_text(made.frame[name]).alias(name) for name in names]
+    )
+    told = {name: _untouched(left[name]) for name in names}
+    classes = Table.of(left, told, population=None, sensitive=dict.fromkeys(sensitive))
+    return int(failing(models, classes.classes((0,) * len(names))).sum())
+
+
+def _untouched(column: pl.Series) -> Hierarchy:
+    """A hierarchy whose leaves are the labels that leave."""
+    rows = [(label, f"* {column.name}") for label in column.unique().sort().to_list()]
+    return Hierarchy.of_rows(column.name, rows)
+
+
+def _check(made: Cut, table: pl.DataFrame) -> None:
     policy, reasons = made.policy, []
     if made.after.rows and made.after.prosecutor.highest > policy.threshold:
         reasons.append(
@@ -153,6 +176,8 @@ def _check(made: Cut) -> None:
         )
     if not made.rows:
         reasons.append("no record is left")
+    elif missed := _missed_models(made, table):
+        reasons.append(f"{missed} of the classes that would leave miss the models")
     if reasons:
         raise PolicyMissed(policy.name, tuple(reasons))
 

@@ -114,7 +114,7 @@ class Payload:
                 {str(name): int(rows) for name, rows in given["rows_in"].items()},
                 _frame(given["problems"], PROBLEMS),
             )
-        except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError):
             raise Malformed("no payload") from None
         except pl.exceptions.PolarsError:
             raise Malformed("no payload") from None

@@ -34,6 +34,10 @@ THRESHOLD = 0.09
 """The highest risk of a record that EMA Policy 0070 and Health Canada accept in public."""
 
 
+def _is_finite(number: object) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number)
+
+
 class Treatment(StrEnum):
     """What happens to a quasi-identifier."""
 
@@ -82,6 +86,18 @@ class Coarsening:
     top: float | None = None
     round_to: float | None = None
     digits: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = (self.bottom, self.top, self.round_to, self.digits)
+        for number in numbers:
+            if number is not None and (isinstance(number, bool) or not _is_finite(number)):
+                raise TypeError("bottom, top, round_to and digits are numbers")
+        if (self.round_to is not None and self.round_to <= 0) or (
+            self.digits is not None and (self.digits < 1 or self.digits != int(self.digits))
+        ):
+            raise TypeError("round_to and digits are above 0")
+        if self.bottom is not None and self.top is not None and self.bottom >= self.top:
+            raise TypeError("bottom lies below top")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +218,10 @@ class _Reader:
         for name in sorted(set(self.given) - known):
             raise self.fault(name, f"is not known; a policy has {', '.join(sorted(known))}")
         quasi = self.table(self.given, "quasi_identifiers", "the file")
-        released = self.given.get("released", {})
-        if isinstance(released, list):
-            released = {name: {} for name in released}
+        released = self.released()
+        models = self.given.get("models", [])
+        if not isinstance(models, list) or not all(isinstance(spec, dict) for spec in models):
+            raise self.fault("models", "are tables: [[models]]")
         made = Policy(
             name=self.text("name"),
             recipient=self.text("recipient"),
@@ -213,7 +230,7 @@ class _Reader:
             threshold=self.share(self.given, "threshold", THRESHOLD, "the file"),
             suppression_limit=self.share(self.given, "suppression_limit", 0.05, "the file"),
             recoding=self.choice(Recoding, self.given.get("recoding", "local"), "recoding"),
-            models=tuple(self.model(spec) for spec in self.given.get("models", ())),
+            models=tuple(self.model(spec) for spec in models),
             released=tuple(
                 self.build(Coarsening, {"column": name, **spec}, f"released.{name}")
                 for name, spec in released.items()
@@ -225,6 +242,18 @@ class _Reader:
         )
         self.check(made)
         return made
+
+    def released(self) -> dict[str, dict[str, Any]]:
+        """Columns that go out, each with how; a list of names goes out as it is."""
+        given = self.given.get("released", {})
+        if isinstance(given, list):
+            given = {str(name): {} for name in given}
+        sound = isinstance(given, dict) and all(
+            isinstance(spec, dict) and "column" not in spec for spec in given.values()
+        )
+        if not sound:
+            raise self.fault("released", "names columns: COLUMN = {} or COLUMN = { digits = 2 }")
+        return dict(given)
 
     def check(self, made: Policy) -> None:
         if not made.quasi_identifiers:
@@ -317,7 +346,7 @@ class _Reader:
 
     def share(self, given: Mapping[str, Any], name: str, default: float, where: str) -> float:
         value = given.get(name, default)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
+        if isinstance(value, bool) or not _is_finite(value) or not 0 <= value <= 1:
             raise self.fault(where, f"{name} is {value!r} and lies between 0 and 1")
         return float(value)
 

@@ -78,6 +78,10 @@ class People:
     known: Mapping[str, Identity]
     key: LinkageKey
 
+    def covers(self, patients: Sequence[str]) -> bool:
+        """Whether any of these patients is known here."""
+        return any(patient in self.known for patient in patients)
+
     def encoded(self, patients: Sequence[str]) -> Encodings:
         """The encodings of patients, in the order asked for."""
         return encode([self.known.get(patient, Identity()) for patient in patients], self.key)
@@ -123,7 +127,7 @@ def split(
     """
     contribution = checked.contribution
     _refuse(checked)
-    tokens = {patient: draw() for patient in _patients(checked)}
+    tokens = {patient: draw() for patient in patients_of(checked)}
     identities = Identities(
         {token: site.pseudonym(patient) for patient, token in tokens.items()},
         {token: tuple(old.pseudonym(p) for old in former) for p, token in tokens.items() if former},
@@ -165,7 +169,8 @@ def _refuse(checked: CheckReport) -> None:
         raise NotSound(checked.contribution.id, checked.errors, f"{where}: {first['rule']}")
 
 
-def _patients(checked: CheckReport) -> list[str]:
+def patients_of(checked: CheckReport) -> list[str]:
+    """The patient numbers of the patient table, in its order."""
     contribution = checked.contribution
     column = contribution.dictionary.patient_column(contribution.patients) or ""
     patients = checked.tables[contribution.patients].frame[column].str.strip_chars()

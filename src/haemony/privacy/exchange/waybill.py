@@ -75,7 +75,7 @@ class Waybill:
 
     @property
     def sound(self) -> bool:
-        """Whether every part is what it should be; a subject names files, so it can hold no path."""
+        """Whether every part is what it should be; a subject names files, so it holds no path."""
         return (
             bool(_ID.fullmatch(self.subject))
             and bool(_MESSAGE.fullmatch(self.message))

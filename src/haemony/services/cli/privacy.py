@@ -15,6 +15,7 @@ from haemony.harmonise.lesion_hierarchy import lesion_hierarchy
 from haemony.intake.readers import read
 from haemony.lake.store import write_bytes
 from haemony.model.disease import disease
+from haemony.model.errors import UsageError
 from haemony.privacy import risk as measure
 from haemony.privacy.anonymity import draft
 from haemony.privacy.anonymity.table import check_columns
@@ -119,6 +120,16 @@ def courses(
     say_courses(events_of(release), f"release {release.number}", threshold, output)
 
 
+class OnlyReleases(UsageError):
+    """A policy asks for what only a release can give."""
+
+    def __init__(self, policy: Path) -> None:
+        super().__init__(
+            f"{policy.name} asks for attacks or a reference model, which run on releases alone; "
+            "take those sections out for a table of your own, or use `haemony release export`"
+        )
+
+
 def rows_of(plain: dict[str, object]) -> list[tuple[str, str]]:
     """A described risk, a line each."""
     return [
@@ -141,6 +152,8 @@ def anonymise(
     """Cut a table to what may leave under a policy, with the risk before and after."""
     output = Output(json)
     rules = Policy.read(policy)
+    if rules.attacks or rules.utility:
+        raise OnlyReleases(policy)
     raw = read(file).frame
     with output.progress("anonymising"):
         made = cut(raw, rules)
