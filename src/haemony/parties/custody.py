@@ -29,7 +29,7 @@ from haemony.privacy.exchange.envelope import SKEW, VALID
 PASSPHRASE = 15
 """Letters that a passphrase has at least (NIST SP 800-63B-4)."""
 
-_KEPT = ("keys", "trusted", "records", CONFIGURATION, "governance.sqlite")
+_KEPT = ("keys", "trusted", "records", "parties", CONFIGURATION, "governance.sqlite")
 _REPLACED = {Role.PARTNER: "site", Role.TRUSTEE: "domain"}
 
 
@@ -239,8 +239,10 @@ def recover(backup: bytes, what: str, passphrase: str, folder: Path) -> Party:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "keys").mkdir(mode=0o700)
         archive.extractall(folder)
-        for path in (folder / "keys").iterdir():
-            path.chmod(0o600)
+        for keys in folder.rglob("keys"):
+            keys.chmod(0o700)
+            for path in keys.iterdir():
+                path.chmod(0o600)
     party = Party.at(folder)
     party.governance.upgrade()
     party.governance.record("recovered from a backup", party.role)
