@@ -3,10 +3,9 @@
 ``python benchmarks/linkage.py`` links 100,000 with 100,000 in-silico people, 30,000 of them in
 both, for three seeds; ``--factors 0.5,2,3`` does it with errors so many times as frequent,
 ``--attack`` tries to name people without the key, ``--hardening`` compares strengths of noise.
-Encoding (at the partners) and linking (at the trustee, from files) are processes of their own,
-starts included; memory is the largest resident set the kernel saw. *Clear text* compares names as
-they are, with more generous blocking and the same weights and decisions: what hashing and salting
-cost.
+Encoding (at the partners) and linking (at the trustee, from files) are processes of their own;
+memory is the largest resident set the kernel saw. *Clear text* compares names as they are, with
+more generous blocking and the same weights and decisions: what hashing and salting cost.
 
 Parameters, steps of agreement and thresholds were chosen on seeds 1 to 3, and one fault of the
 weights was found on seeds 11 to 13; the default seeds were used for nothing but the report.

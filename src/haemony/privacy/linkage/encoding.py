@@ -11,12 +11,12 @@ doi:10.1186/1472-6947-9-41), but plain ones have been broken: by frequencies of 
   so that a name has some thousand encodings instead of one;
 - every filter takes the same number of insertions, so that its weight does not tell the name's
   length;
-- a share of the bits is flipped (BLIP, Alaggan et al. 2012; Schnell & Borgs 2016,
-  doi:10.1109/ICDMW.2016.0038), drawn from the whole record under the key: the same record always
-  gives the same encoding, and two people with the same name give different ones.
+- a share of the bits is flipped (permanent randomised response, Schnell & Borgs 2016), drawn from
+  the whole record under the key: the same record always gives the same encoding, and two people
+  with the same name give different ones.
 
-Random hashing, salting and flips come from the comparison of hardenings by Franke et al. 2021
-(doi:10.5441/002/edbt.2021.26); four faces and constant insertions are ours.
+Random hashing, salting and flips are among the hardenings that Franke et al. 2021 (EDBT) compare;
+four faces and constant insertions are ours. ``docs/explanation/linkage.md`` has the references.
 """
 
 from __future__ import annotations
