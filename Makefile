@@ -25,9 +25,11 @@ nightly: $(VENV)/.dev ## The long tests: 200 kills, and new examples for every g
 	$(BIN)/pytest -m nightly
 	HYPOTHESIS_PROFILE=searching $(BIN)/pytest tests/generative
 
-bench: $(VENV)/.dev ## Measure admission and study of up to 1,530,000 in-silico patients, and anonymisation
+bench: $(VENV)/.dev ## Measure admission, study, anonymisation and linkage (PEER=python of an environment with pyCANON)
 	$(BIN)/python benchmarks/admission.py --large
-	$(BIN)/python benchmarks/anonymity.py
+	$(BIN)/python benchmarks/anonymity.py $(if $(PEER),--peer $(PEER))
+	$(BIN)/python benchmarks/linkage.py
+	$(BIN)/python benchmarks/courses.py
 
 tables: $(VENV)/.dev ## Regenerate the tables in docs/reference that come from real data
 	$(BIN)/python benchmarks/karyotype_agreement.py

@@ -96,6 +96,11 @@ def staged(path: Path, content: bytes) -> Iterator[None]:
         sync_folder(path.parent)
 
 
+def left_staged(path: Path) -> list[Path]:
+    """Files staged for this place by processes that were killed before they put them there."""
+    return sorted(path.parent.glob(f"{TEMPORARY}[0-9]*-staged-{path.name}"))
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The folder of content-addressed files."""
