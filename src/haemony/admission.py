@@ -351,7 +351,7 @@ def withdraw(contribution: str, workspace: Workspace, patient: str | None = None
         key = workspace.trustee.key_of(partner.name, partner.site.pseudonym(patient))
         if key is None or not latest.holds(contribution, person_id(key)):
             raise UnknownPatient(contribution)
-        workspace.governance.withdraw(contribution, person_id(key))
+        workspace.governance.withdraw(EVERYWHERE, person_id(key))
         release = workspace.lake.without_persons([person_id(key)])
     what = "contribution withdrawn" if patient is None else "patient withdrawn"
     workspace.governance.record(what, contribution, {"release": release.number})

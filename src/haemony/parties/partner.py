@@ -21,7 +21,6 @@ from haemony.privacy.exchange import (
     Part,
     Refusal,
     Role,
-    open_envelope,
     peek,
     seal_parts,
 )
@@ -150,15 +149,7 @@ class Partner(Party):
             OtherLinkageKey: When this partner has another one.
         """
         with self.auditing():
-            opened = open_envelope(
-                envelope.read_bytes(),
-                envelope.name,
-                me=self.card,
-                keys=self.keys,
-                trusted=self.trusted,
-                role=Role.PARTNER,
-                now=now,
-            )
+            opened = self.open(envelope, Role.PARTNER, now)
             if opened.part != LINKAGE or len(opened.content) != SECRET_BYTES:
                 raise EnvelopeRefused(Refusal.MALFORMED, envelope.name)
         if LINKAGE not in self.keys.names:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +16,15 @@ from haemony.governance import GovernanceStore
 from haemony.governance.store import Act, Message
 from haemony.lake.store import TEMPORARY, write_bytes, writing
 from haemony.model.errors import HaemonyError, UsageError
-from haemony.privacy.exchange import Card, EnvelopeRefused, Refusal, Role, Waybill
+from haemony.privacy.exchange import (
+    Card,
+    EnvelopeRefused,
+    Opened,
+    Refusal,
+    Role,
+    Waybill,
+    open_envelope,
+)
 from haemony.privacy.exchange.card import ENCRYPTION, SIGNING, check_name
 from haemony.privacy.keys import Keyring
 
@@ -236,6 +245,22 @@ class Party:
         if len(found) != 1:
             raise NobodyTrusted(role, self.role, len(found))
         return found[0]
+
+    def open(self, envelope: Path, role: Role, now: datetime) -> Opened:
+        """Check and open an envelope that a trusted party of a role has sealed to this one.
+
+        Raises:
+            EnvelopeRefused: With the first reason that holds.
+        """
+        return open_envelope(
+            envelope.read_bytes(),
+            envelope.name,
+            me=self.card,
+            keys=self.keys,
+            trusted=self.trusted,
+            role=role,
+            now=now,
+        )
 
     @contextmanager
     def auditing(self) -> Iterator[None]:

@@ -17,7 +17,6 @@ from haemony.privacy.exchange import (
     Refusal,
     Role,
     Waybill,
-    open_envelope,
     peek,
 )
 from haemony.privacy.identities import KeyTable
@@ -127,12 +126,4 @@ def _belong(sealed: Opened, answer: Opened) -> bool:
 
 
 def _opened(path: Path, platform: Party, role: Role, now: datetime) -> Opened:
-    return open_envelope(
-        path.read_bytes(),
-        path.name,
-        me=platform.card,
-        keys=platform.keys,
-        trusted=platform.trusted,
-        role=role,
-        now=now,
-    )
+    return platform.open(path, role, now)

@@ -30,7 +30,6 @@ from haemony.privacy.exchange import (
     Part,
     Refusal,
     Role,
-    open_envelope,
     peek,
     seal_parts,
 )
@@ -316,15 +315,7 @@ def _request(party: Party, envelope: Path, part: str, role: Role, now: datetime)
     """Open a request that comes for the first time."""
     what = envelope.name
     with party.auditing():
-        opened = open_envelope(
-            envelope.read_bytes(),
-            what,
-            me=party.card,
-            keys=party.keys,
-            trusted=party.trusted,
-            role=role,
-            now=now,
-        )
+        opened = party.open(envelope, role, now)
         if opened.part != part:
             raise EnvelopeRefused(Refusal.MALFORMED, what, f"it is the part {opened.part!r}")
         seen = party.governance.messages(Act.OBEYED, opened.sender.name, opened.waybill.subject)

@@ -26,7 +26,6 @@ from haemony.privacy.exchange import (
     Part,
     Refusal,
     Role,
-    open_envelope,
     peek,
     seal_parts,
 )
@@ -89,15 +88,7 @@ class Trustee(Party):
         """
         what = envelope.name
         with self.auditing():
-            opened = open_envelope(
-                envelope.read_bytes(),
-                what,
-                me=self.card,
-                keys=self.keys,
-                trusted=self.trusted,
-                role=Role.PARTNER,
-                now=now,
-            )
+            opened = self.open(envelope, Role.PARTNER, now)
             path = out / f"{opened.waybill.subject}-{opened.waybill.number}.{KEYS}{SUFFIX}"
             if self._finished(path, opened):
                 return path
