@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from haemony.harmonise.karyotype.abnormality import Abnormality, Kind, Sign
 
@@ -17,7 +18,7 @@ class State(Enum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clone:
     """Cells with one karyotype: how many chromosomes, which sex chromosomes, which abnormalities.
 
@@ -36,13 +37,13 @@ class Clone:
     donor: bool = False
     text: str = ""
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Abnormality, ...]:
         """The acquired abnormalities of this clone."""
         return tuple(item for item in self.abnormalities if item.is_finding)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Karyotype:
     """What a karyotype text says: its clones, whether it can be judged, and what was repaired.
 
@@ -64,20 +65,19 @@ class Karyotype:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def own_clones(self) -> tuple[Clone, ...]:
         """The patient's clones: a donor's cells are left out."""
         return tuple(clone for clone in self.clones if not clone.donor)
 
-    @property
+    @cached_property
     def clonal(self) -> tuple[Clone, ...]:
         """The patient's clones, each with only its clonal, acquired abnormalities.
 
         ISCN 2020 (11.1.1) asks for two cells with the same gain or rearrangement and three with the
         same loss. The cells of all clones that share an abnormality are added up; where any of
-        them is
-        uncounted or composite, the laboratory's word is taken. A loss in a clone of two cells that
-        is held together by another abnormality is kept, too.
+        them is uncounted or composite, the laboratory's word is taken. A loss in a clone of two
+        cells that is held together by another abnormality is kept, too.
         """
         own = self.own_clones
         if all(clone.cells is None or clone.cells > 2 or not clone.findings for clone in own):
@@ -88,7 +88,7 @@ class Karyotype:
             kept.append(_keep(clone, findings))
         return tuple(kept)
 
-    @property
+    @cached_property
     def abnormalities(self) -> tuple[Abnormality, ...]:
         """Every distinct clonal, acquired abnormality, in the order first written."""
         seen: dict[str, Abnormality] = {}
@@ -97,7 +97,7 @@ class Karyotype:
                 seen.setdefault(item.text, item)
         return tuple(seen.values())
 
-    @property
+    @cached_property
     def is_described_complex(self) -> bool:
         """Say whether the text calls the karyotype complex instead of writing it out."""
         return any(
