@@ -13,4 +13,13 @@ from haemony.model.disease import disease
 from haemony.model.errors import HaemonyError
 from haemony.workspace import Workspace
 
-__all__ = ["Contribution", "HaemonyError", "Lake", "Release", "Workspace", "admit", "disease"]
+__all__ = [
+    "Contribution",
+    "HaemonyError",
+    "Lake",
+    "Release",
+    "Workspace",
+    "admit",
+    "disease",
+    "diseases",
+]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from haemony.intake.cells import parse
+from haemony.intake.cells import Cells, parse
 from haemony.intake.dictionary import ColumnType, Entry
 from haemony.model.element import Catalogue, Element, ValueType
 from haemony.privacy.payload import ROW, SET_ASIDE, Table
@@ -90,7 +90,7 @@ def state(protected: Protected, catalogue: Catalogue) -> Facts:
 
 def _column(table: Table, entry: Entry, element: Element) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """The facts of one column, its cells that cannot be used, and how many are missing."""
-    cells = parse(table.frame[entry.column], entry, table.decimal)
+    cells = _speaking(parse(table.frame[entry.column], entry, table.decimal), table, entry)
     frame = table.frame.select(PERSON, ROW).with_columns(
         cells.values.alias("value"),
         cells.wrong.alias("wrong"),
@@ -119,6 +119,16 @@ def _column(table: Table, entry: Entry, element: Element) -> tuple[pl.DataFrame,
         reason.alias("reason"),
     )
     return stated, unusable, int(cells.missing.sum())
+
+
+def _speaking(cells: Cells, table: Table, entry: Entry) -> Cells:
+    """The cells of a column, missing in the rows where its condition does not hold."""
+    if entry.condition is None:
+        return cells
+    column, texts = entry.condition
+    silent = ~table.frame[column].str.strip_chars().is_in(list(texts)).fill_null(value=False)
+    values = pl.select(pl.when(~silent).then(cells.values)).to_series()
+    return Cells(values, cells.wrong & ~silent, cells.missing | silent)
 
 
 def _days(table: Table, entry: Entry) -> pl.Series:

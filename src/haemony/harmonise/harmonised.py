@@ -10,7 +10,8 @@ import polars as pl
 from haemony.harmonise import cytogenetics, genomics
 from haemony.harmonise.facts import account, state
 from haemony.harmonise.omop.write import Context, write
-from haemony.model.disease import Disease
+from haemony.intake.contribution import DESCRIPTION
+from haemony.model.disease import DIAGNOSIS, Disease
 from haemony.model.element import RECORD_TABLES
 from haemony.privacy.payload import SET_ASIDE
 from haemony.privacy.protect import Protected
@@ -71,11 +72,12 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
     stated = genomics.approve_symbols(given.stated, catalogue)
     stated, rejected = genomics.drop_rejected(stated)
     stated, unanchored = _anchored_status(stated)
+    stated, alive = _causes_of_deaths(stated)
     stated, headless = _complete_records(stated, disease)
     derived = _derive(protected, disease, stated)
     is_stated = pl.col("element").is_in(stated["element"].unique().implode())
-    facts = pl.concat([stated, derived.filter(~is_stated)])
-    aside = pl.concat([protected.set_aside, given.set_aside, rejected, unanchored, headless])
+    facts = pl.concat([stated, derived.filter(~is_stated), _diagnoses(protected, disease, stated)])
+    aside = pl.concat([protected.set_aside, given.set_aside, rejected, unanchored, alive, headless])
     described = protected.description
     context = Context(disease, protected.anchors, described.origin, described.source, number)
     tables = write(facts, given.confirmed, cytogenetics.states(stated), context)
@@ -97,6 +99,33 @@ def _derive(protected: Protected, disease: Disease, stated: pl.DataFrame) -> pl.
     from_calls = genomics.findings(protected, stated, disease.catalogue)
     from_karyotypes = cytogenetics.findings(stated, disease.catalogue)
     return pl.concat([from_calls, from_karyotypes])
+
+
+def _diagnoses(protected: Protected, disease: Disease, stated: pl.DataFrame) -> pl.DataFrame:
+    """The disease of the contribution, for everybody of whom it states no other."""
+    told = stated.filter(pl.col("element") == DIAGNOSIS)["person_id"]
+    others = protected.anchors.filter(~pl.col("person_id").is_in(told.implode()))
+    return others.select(
+        "person_id",
+        pl.lit(DIAGNOSIS).alias("element"),
+        pl.lit(0, pl.Int32).alias("day"),
+        pl.lit(None, pl.Float64).alias("number"),
+        pl.lit(disease.diagnosis).alias("code"),
+        pl.lit(DESCRIPTION).alias("file"),
+        pl.lit(None, pl.Int64).alias("row"),
+        pl.lit("disease").alias("column"),
+    )
+
+
+def _causes_of_deaths(stated: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Keep aside the cause of a death that is not known to have happened."""
+    dead = stated.filter((pl.col("element") == "vital_status") & (pl.col("code") == "dead"))
+    cause = pl.col("element") == "cause_of_death"
+    lost = cause & ~pl.col("person_id").is_in(dead["person_id"].implode())
+    reason = pl.lit("a cause of death of a person who is not known to be dead").alias("reason")
+    stage = pl.lit("harmonise").alias("stage")
+    aside = stated.filter(lost).select(stage, "file", "row", "column", "element", reason)
+    return stated.filter(~lost), aside.cast(SET_ASIDE)
 
 
 def _anchored_status(stated: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

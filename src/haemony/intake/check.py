@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 import polars as pl
 
 from haemony.intake.cells import DATE_FORMS, parse, value_class
 from haemony.intake.contribution import Contribution
-from haemony.intake.dictionary import ColumnType, Entry, Role, Status
+from haemony.intake.dictionary import EVERY, ColumnType, Entry, Role, Status
 from haemony.intake.readers import RawTable
 from haemony.model.element import Catalogue, Element, Identifying, ValueType
 from haemony.model.errors import EnvironmentFault, HaemonyError
@@ -175,14 +176,15 @@ def _defects(table: RawTable) -> Iterator[Problem]:
 
 def _declared(contribution: Contribution, name: str, table: RawTable) -> Iterator[Problem]:
     declared = contribution.dictionary.columns(name)
+    patterns = [column for column in declared if EVERY in column]
     for column in table.frame.columns:
-        if column not in declared:
+        if column not in declared and not any(fnmatchcase(column, p) for p in patterns):
             fix = "add a line for it to the dictionary; `status` unmapped with a `note` will do"
             yield _whole(
                 Severity.ERROR, table.path.name, column, "every column is in the dictionary", fix
             )
     for column in declared:
-        if column not in table.frame.columns:
+        if column not in table.frame.columns and column not in patterns:
             fix = "correct the spelling in the dictionary, or take its line out"
             rule = "every column of the dictionary is in the file"
             yield _whole(Severity.ERROR, table.path.name, column, rule, fix)
@@ -241,8 +243,21 @@ def _entry_problems(contribution: Contribution, catalogue: Catalogue) -> Iterato
             rule = f"the column of its day, {entry.at!r}, is a date or a number of days"
             fix = "correct `at`, or give that column the type date or integer in the dictionary"
             yield _whole(Severity.ERROR, file, entry.column, rule, fix)
+        if entry.condition and not _is_declared(contribution, entry.table, *entry.condition):
+            rule = f"the column of its condition, {entry.where!r}, lists these values"
+            fix = "write COLUMN=value, a column of the same table and a value that it lists"
+            yield _whole(Severity.ERROR, file, entry.column, rule, fix)
         for severity, rule, fix in _entry_rules(entry, catalogue):
             yield _whole(severity, file, entry.column, rule, fix)
+
+
+def _is_declared(
+    contribution: Contribution, table: str, column: str, texts: tuple[str, ...]
+) -> bool:
+    """Whether a column is in the dictionary and may hold these texts."""
+    declared = [e for e in contribution.dictionary.of(table) if e.column == column]
+    listed = {value for entry in declared for value in entry.values}
+    return bool(declared) and (not listed or listed.issuperset(texts))
 
 
 def _is_time(contribution: Contribution, entry: Entry) -> bool:
@@ -265,6 +280,9 @@ def _entry_rules(entry: Entry, catalogue: Catalogue) -> Iterator[tuple[Severity,
             "a person has confirmed the mapping",
             "set `status` to confirmed, or to unmapped with a note; until then it is not used",
         )
+    if EVERY in entry.column and entry.status is not Status.UNMAPPED:
+        fix = "set `status` to unmapped, or write one line for each column"
+        yield Severity.ERROR, "a pattern of columns is unmapped", fix
     if entry.status is Status.UNMAPPED and not entry.note:
         fix = "write the reason into `note`"
         yield Severity.ERROR, "an unmapped column says why", fix
@@ -356,9 +374,15 @@ def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterat
         file = tables[contribution.patients].path.name
         yield _frame([_whole(Severity.ERROR, file, "", "the patient table has rows", "add them")])
     column = dictionary.patient_column(contribution.patients) or ""
-    twice = master.is_duplicated() & master.is_not_null()
-    rule, fix = "one row per patient", "merge the rows, or list the table elsewhere"
-    yield _rows(tables[contribution.patients], twice, column, Severity.ERROR, rule, fix)
+    twice = master.is_duplicated() & master.is_not_null() & (master != "")
+    rule, fix = "one row per patient", "merge the rows; until then the first row's values are used"
+    yield _rows(tables[contribution.patients], twice, column, Severity.WARNING, rule, fix)
+    named = master.filter(master.is_not_null() & (master != ""))
+    if named.len() - named.n_unique() > WRONG_SHARE * master.len():
+        file = tables[contribution.patients].path.name
+        rule = f"at most {WRONG_SHARE:.0%} of the rows repeat a patient"
+        fix = "merge the rows, or name another table under `patients`"
+        yield _frame([_whole(Severity.ERROR, file, column, rule, fix)])
     master_file = tables[contribution.patients].path.name
     for name, patients in ids.items():
         if name != contribution.patients:

@@ -17,6 +17,9 @@ from typing import TypeVar
 from haemony.intake.readers import read
 from haemony.model.errors import UsageError
 
+EVERY = "*"
+"""In the name of a column: one line for all columns of that pattern, none of which is mapped."""
+
 
 class ColumnType(StrEnum):
     """What the cells of a column are."""
@@ -73,6 +76,8 @@ class Entry:
         element: The catalogue element it feeds; empty when unmapped.
         value_map: The element's value for each permitted value.
         at: Column of the same table with the day (or date) the value belongs to.
+        where: When the cell speaks: ``COLUMN=value|value`` over another column of the same row.
+            Elsewhere it counts as missing: the time of an event that did not happen is none.
         precedence: 1 wins where two columns feed the same element and disagree.
         status: Confirmed by a person, suggested by the draft, or deliberately unmapped.
         note: Why it is unmapped, or anything a curator should know.
@@ -89,9 +94,27 @@ class Entry:
     element: str = ""
     value_map: Mapping[str, str] = field(default_factory=dict)
     at: str = ""
+    where: str = ""
     precedence: int = 1
     status: Status = Status.CONFIRMED
     note: str = ""
+
+    @property
+    def condition(self) -> tuple[str, tuple[str, ...]] | None:
+        """The column and the cell texts of ``where``; nothing when the cell always speaks.
+
+        Example:
+            >>> Entry("clinical", "AMLT", where="AMLTC=1").condition
+            ('AMLTC', ('1',))
+        """
+        column, _, texts = self.where.partition("=")
+        return (column.strip(), tuple(t.strip() for t in texts.split("|"))) if column else None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The columns of its row without which its cells cannot be understood."""
+        beside = [self.at, self.condition[0] if self.condition else ""]
+        return (self.column, *filter(None, beside))
 
 
 HEADER = tuple(column.name for column in fields(Entry))
@@ -195,6 +218,7 @@ def _entry(cells: Mapping[str, str], file: str, line: int) -> Entry:
         element=cells["element"],
         value_map=_pairs(cells["value_map"]),
         at=cells["at"],
+        where=cells["where"],
         precedence=int(precedence),
         status=choice(Status, "status", Status.CONFIRMED),
         note=cells["note"],

@@ -28,7 +28,7 @@ from haemony.lake.manifest import COMMON, Manifest, Member, Partition, canonical
 from haemony.lake.release import Release
 from haemony.lake.signing import Signer, verified
 from haemony.lake.store import TEMPORARY, Store, hash_file, sync_folder, write_bytes, writing
-from haemony.model.disease import Disease
+from haemony.model.disease import Disease, disease, together
 from haemony.model.element import LOCAL_CONCEPTS
 from haemony.quality.grade import Graded
 
@@ -174,7 +174,6 @@ class Lake:
             current = self._current()
             members = {m.id: m for m in current.members} if current else {}
             parts = {(p.table, p.contribution): p for p in current.partitions} if current else {}
-            diseases: dict[str, Disease] = {}
             for one in graded:
                 member = _member(one)
                 watch(f"write {member.id}")
@@ -184,11 +183,10 @@ class Lake:
                     parts[name, member.id] = Partition(name, member.id, **asdict(stored))
                     watch(f"wrote {member.id} {name}")
                 members[member.id] = member
-                diseases[one.harmonised.disease.code] = one.harmonised.disease
             for contribution in withdrawn:
                 members.pop(contribution, None)
                 _drop(parts, contribution)
-            for name, frame in _common(diseases).items():
+            for name, frame in _common(members.values()).items():
                 parts[name, COMMON] = Partition(name, COMMON, **asdict(self.store.put(frame)))
             return self._seal(current, members, parts, watch)
 
@@ -415,13 +413,12 @@ def _grade_report(graded: Graded) -> dict[str, Any]:
     }
 
 
-def _common(diseases: Mapping[str, Disease]) -> dict[str, pl.DataFrame]:
+def _common(members: Iterable[Member]) -> dict[str, pl.DataFrame]:
     """The labels of every concept in use (our own words), and what a reader must know."""
-    if not diseases:
+    codes = {str(member.facts["disease"]) for member in members}
+    if not codes:
         return {}
-    labels = dict(concepts.LABELS)
-    for known in diseases.values():
-        labels |= {known.condition_concept_id: known.name, **known.catalogue.concepts}
+    labels = {**concepts.LABELS, **together(map(disease, codes)).catalogue.concepts}
     rows = [(concept, label) for concept, label in sorted(labels.items())]
     concept = pl.DataFrame(rows, schema=["concept_id", "concept_name"], orient="row")
     local = pl.col("concept_id") >= LOCAL_CONCEPTS

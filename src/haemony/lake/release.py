@@ -15,7 +15,7 @@ from haemony.harmonise.omop.cdm import table as declared
 from haemony.lake.errors import Damaged, Shredded
 from haemony.lake.manifest import Manifest
 from haemony.lake.store import Store
-from haemony.model.disease import Disease, Endpoint, disease
+from haemony.model.disease import Disease, Endpoint, disease, together
 from haemony.model.element import UnknownElement
 from haemony.quality.wide import wide
 
@@ -44,9 +44,9 @@ class Release:
 
     @property
     def disease(self) -> Disease:
-        """The disease of its contributions."""
-        codes = sorted({str(member.facts["disease"]) for member in self.manifest.members})
-        return disease(codes[0])
+        """The disease of its contributions; of several diseases, all of them together."""
+        codes = {str(member.facts["disease"]) for member in self.manifest.members}
+        return together(disease(code) for code in codes)
 
     def files(self, table: str) -> tuple[Path, ...]:
         """The Parquet files of a table.

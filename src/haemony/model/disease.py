@@ -7,14 +7,21 @@ endpoints its studies use. Nobody imports a disease; :func:`disease` finds it am
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.resources.abc import Traversable
+from typing import TypeVar
 
 from haemony.model.element import Catalogue, load_catalogue
 from haemony.model.errors import UsageError
-from haemony.model.tables import rows
+from haemony.model.tables import TableSlip, rows
+
+Shared = TypeVar("Shared")
+
+
+DIAGNOSIS = "diagnosis"
+"""The element that says which disease a patient has; its values are the diseases there are."""
 
 
 class UnknownDisease(UsageError):
@@ -68,14 +75,15 @@ class Endpoint:
     definition: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Disease:
     """One blood cancer: its words, its rules, its endpoints.
 
     Attributes:
         code: Short name used in files (``aml``).
         name: Full name.
-        condition_concept_id: The OMOP condition every patient of it has.
+        diagnosis: The value of the element *diagnosis* that its patients have unless their source
+            says something more exact.
         catalogue: Its elements, the shared ones included.
         rules: What must hold for its patients.
         endpoints: Its time-to-event endpoints, by name.
@@ -85,7 +93,7 @@ class Disease:
 
     code: str
     name: str
-    condition_concept_id: int
+    diagnosis: str
     catalogue: Catalogue
     rules: tuple[Rule, ...]
     endpoints: Mapping[str, Endpoint]
@@ -93,8 +101,18 @@ class Disease:
     core_share: float = 0.8
 
 
-def load_disease(code: str, name: str, condition_concept_id: int, *folders: Traversable) -> Disease:
-    """Build a disease from its folders of tables, shared ones first."""
+def load_disease(code: str, name: str, *folders: Traversable, diagnosis: str = "") -> Disease:
+    """Build a disease from its folders of tables, shared ones first.
+
+    Args:
+        code: Short name used in files.
+        name: Full name.
+        folders: Folders of tables.
+        diagnosis: Value of the element *diagnosis*; the full name unless given.
+
+    Raises:
+        TableSlip: When a table cannot be understood, or the diagnosis is none of the values.
+    """
     rules = tuple(
         Rule(
             row["rule"],
@@ -121,7 +139,59 @@ def load_disease(code: str, name: str, condition_concept_id: int, *folders: Trav
         if protocol.name.endswith(".toml")
     }
     catalogue = load_catalogue(*folders)
-    return Disease(code, name, condition_concept_id, catalogue, rules, endpoints, studies)
+    if (diagnosis or name) not in catalogue[DIAGNOSIS].codes:
+        raise TableSlip("values.csv", 0, f"{diagnosis or name!r} is no value of {DIAGNOSIS!r}")
+    return Disease(code, name, diagnosis or name, catalogue, rules, endpoints, studies)
+
+
+def together(diseases: Iterable[Disease]) -> Disease:
+    """Several diseases as one: the union of what each knows.
+
+    Elements and endpoints that several share are the same tables, so that none can contradict
+    another; a single disease is itself.
+
+    Raises:
+        TableSlip: When two diseases define a name in two ways.
+
+    Example:
+        >>> together([disease("aml"), disease("mds")]).code
+        'aml+mds'
+    """
+    known = sorted(set(diseases), key=lambda one: one.code)
+    if len(known) == 1:
+        return known[0]
+    return Disease(
+        "+".join(one.code for one in known),
+        ", ".join(one.name for one in known),
+        known[0].diagnosis,
+        Catalogue(
+            _union("elements.csv", (one.catalogue.elements for one in known)),
+            _union("genes.csv", (one.catalogue.genes for one in known)),
+        ),
+        tuple(dict.fromkeys(rule for one in known for rule in one.rules)),
+        _union("endpoints.csv", (one.endpoints for one in known)),
+        _union("studies", (one.studies for one in known)),
+        min(one.core_share for one in known),
+    )
+
+
+def _union(table: str, parts: Iterable[Mapping[str, Shared]]) -> dict[str, Shared]:
+    whole: dict[str, Shared] = {}
+    for part in parts:
+        for name, value in part.items():
+            if whole.setdefault(name, value) != value:
+                raise TableSlip(table, 0, f"{name!r} is defined in two ways by two diseases")
+    return whole
+
+
+def installed() -> tuple[str, ...]:
+    """The codes of the installed diseases, sorted.
+
+    Example:
+        >>> "aml" in installed()
+        True
+    """
+    return tuple(sorted(entry.name for entry in entry_points(group="haemony.diseases")))
 
 
 def disease(code: str) -> Disease:

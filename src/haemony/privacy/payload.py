@@ -182,7 +182,7 @@ def _place(place: object) -> int:
 
 def _table(given: Mapping[str, Any]) -> Table:
     entries = tuple(_entry(entry) for entry in given["entries"])
-    needed = {e.column for e in entries} | {e.at for e in entries if e.at}
+    needed = {column for entry in entries for column in entry.needs}
     names = list(given["columns"])
     if not {TOKEN, ROW, *needed} <= set(names):
         raise Malformed("a table lacks a declared column")
@@ -205,7 +205,7 @@ def _description(given: Mapping[str, Any]) -> Description:
 
 
 def _entry(given: Mapping[str, Any]) -> Entry:
-    texts = ("table", "column", "label", "unit", "element", "at", "note")
+    texts = ("table", "column", "label", "unit", "element", "at", "where", "note")
     entry = Entry(
         **{
             **given,

@@ -190,7 +190,7 @@ def _by_token(
     patients = raw.frame[column].str.strip_chars()
     known = patients.is_in(list(tokens)).fill_null(value=False)
     entries = contribution.dictionary.mapped(name)
-    columns = {entry.column for entry in entries} | {entry.at for entry in entries if entry.at}
+    columns = {column for entry in entries for column in entry.needs}
     numbered = raw.frame.with_row_index(ROW).with_columns(
         pl.col(ROW).cast(pl.Int64) + raw.row_number(0)
     )

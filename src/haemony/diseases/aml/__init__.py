@@ -5,5 +5,6 @@ from importlib.resources import files
 from haemony.model.disease import load_disease
 
 _HERE = files("haemony.diseases")
+_FOLDERS = tuple(_HERE / name for name in ("common", "transplant", "myeloid", "aml", "adult"))
 
-aml = load_disease("aml", "acute myeloid leukaemia", 140352, _HERE / "common", _HERE / "aml")
+aml = load_disease("aml", "acute myeloid leukaemia", *_FOLDERS)

@@ -28,7 +28,17 @@ ORIGINS = {
     Origin.TRANSPLANT: 2_000_000_014,
 }
 
-ASSAYS = {"sequencing": 2_000_000_021, "pcr": 2_000_000_022, "karyotype": 3025939}
+ASSAYS = {
+    "sequencing": 2_000_000_021,
+    "pcr": 2_000_000_022,
+    "karyotype": 3025939,
+    "fish": 2_000_000_024,
+    "copy number": 2_000_000_025,
+    "flow cytometry": 2_000_000_026,
+    "expression": 2_000_000_027,
+    "immunohistochemistry": 2_000_000_028,
+}
+"""The methods by which a finding is tested; an element without one has no assay row."""
 
 VARIANT = 2_000_000_031
 ALLELE_FRACTION = 2_000_000_032
@@ -66,6 +76,11 @@ LABELS = {
     2_000_000_021: "gene sequencing panel",
     2_000_000_022: "fragment analysis or PCR of single genes",
     3025939: "karyotype",
+    2_000_000_024: "fluorescence in situ hybridisation",
+    2_000_000_025: "copy-number profile by array or sequencing",
+    2_000_000_026: "flow cytometry",
+    2_000_000_027: "gene expression",
+    2_000_000_028: "immunohistochemistry",
     VARIANT: "detected somatic variant",
     ALLELE_FRACTION: "variant allele fraction",
     DEPTH: "sequencing depth at the variant",

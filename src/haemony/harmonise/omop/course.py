@@ -8,19 +8,24 @@ import polars as pl
 
 from haemony.harmonise.genomics import records
 from haemony.harmonise.omop import concepts
-from haemony.harmonise.omop.rows import Context, Written, numbered, of, trace
+from haemony.harmonise.omop.rows import Context, Written, codes, numbered, of, trace
+from haemony.model.disease import DIAGNOSIS
 
 
-def conditions(context: Context) -> Written:
-    """Every person of the contribution has the disease, known at day 0."""
-    rows = context.anchors.select(
-        "person_id",
+def conditions(stated: pl.DataFrame, context: Context) -> Written:
+    """Every person of the contribution has a disease, known at day 0."""
+    known = codes(context.disease.catalogue.of("condition_occurrence"))
+    rows = of(stated, DIAGNOSIS).join(known, on=["element", "code"], how="left")
+    rows = rows.join(context.anchors, on="person_id").with_columns(
         pl.col("anchor").alias("condition_start_date"),
-        pl.lit(context.disease.condition_concept_id).alias("condition_concept_id"),
+        pl.col("value_concept_id").alias("condition_concept_id"),
         pl.lit(context.type_concept_id).alias("condition_type_concept_id"),
     )
     ordered = numbered(rows, "condition_occurrence_id", context.base, "person_id")
-    return Written.of({"condition_occurrence": ordered})
+    key = "condition_occurrence_id"
+    return Written.of(
+        {"condition_occurrence": ordered}, trace("condition_occurrence", ordered, key)
+    )
 
 
 def episodes(facts: pl.DataFrame, conditions: pl.DataFrame, context: Context) -> Written:
@@ -39,7 +44,6 @@ def episodes(facts: pl.DataFrame, conditions: pl.DataFrame, context: Context) ->
     rows = context.dated(rows.with_columns(pl.col("number").cast(pl.Int32).alias("day")))
     rows = rows.with_columns(
         pl.col("date").alias("episode_start_date"),
-        pl.lit(context.disease.condition_concept_id).alias("episode_object_concept_id"),
         pl.lit(context.type_concept_id).alias("episode_type_concept_id"),
     )
     order = ("person_id", "episode_start_date", "episode_concept_id")
@@ -50,6 +54,10 @@ def episodes(facts: pl.DataFrame, conditions: pl.DataFrame, context: Context) ->
         .alias("episode_number")
     )
     known_from = conditions.select("person_id", pl.col("condition_occurrence_id").alias("event_id"))
+    objects = conditions.select(
+        "person_id", pl.col("condition_concept_id").alias("episode_object_concept_id")
+    )
+    rows = rows.join(objects, on="person_id", how="left", maintain_order="left")
     ties = rows.join(known_from, on="person_id", maintain_order="left").with_columns(
         pl.lit(concepts.CONDITION_ID).alias("episode_event_field_concept_id")
     )
@@ -131,7 +139,12 @@ def follow_up(
         .filter(pl.col("code") == "dead")
         .select("person_id", "file", "row", "column")
     )
-    deaths = dead.join(periods, on="person_id").with_columns(
+    causes = of(stated, "cause_of_death").join(
+        codes(context.disease.catalogue.of("death")), on=["element", "code"]
+    )
+    cause = causes.select("person_id", pl.col("value_concept_id").alias("cause_concept_id"))
+    deaths = dead.join(periods, on="person_id").join(cause, on="person_id", how="left")
+    deaths = deaths.with_columns(
         pl.col("date").alias("death_date"),
         pl.lit(context.type_concept_id).alias("death_type_concept_id"),
     )
@@ -140,4 +153,5 @@ def follow_up(
         {"observation_period": periods, "death": deaths},
         trace("observation_period", traced, "observation_period_id"),
         trace("death", deaths, "person_id"),
+        trace("death", causes, "person_id"),
     )

@@ -163,6 +163,34 @@ def _follow_up(elements: list[Element], scan: Scan) -> pl.LazyFrame:
     return pl.concat([_day_as_number(rows, element) for element in elements])
 
 
+def _condition(elements: list[Element], scan: Scan) -> pl.LazyFrame:
+    """Which disease a person has."""
+    return _coded_field(elements, scan, "condition_occurrence")
+
+
+def _coded_field(elements: list[Element], scan: Scan, table: str) -> pl.LazyFrame:
+    """Categories that are each one concept field of a row."""
+    frames = []
+    for element in elements:
+        codes = {value.concept_id: value.code for value in element.values}
+        code = pl.col(element.field).replace_strict(codes, default=None, return_dtype=pl.String)
+        rows = scan(table).select("person_id", code.alias("code"))
+        frames.append(_stated(rows.filter(pl.col("code").is_not_null()), element))
+    return pl.concat(frames)
+
+
+def _death(elements: list[Element], scan: Scan) -> pl.LazyFrame:
+    """Whether a person died, and of what."""
+    causes = [element for element in elements if element.field == "cause_concept_id"]
+    status = [element for element in elements if element not in causes]
+    frames = [pl.LazyFrame(schema=READ)]
+    if status:
+        frames.append(_vital_status(status, scan))
+    if causes:
+        frames.append(_coded_field(causes, scan, "death"))
+    return pl.concat(frames)
+
+
 def _vital_status(elements: list[Element], scan: Scan) -> pl.LazyFrame:
     """Dead where DEATH has a row; alive where follow-up was stated and DEATH has none."""
     followed = scan("observation_period").filter(
@@ -205,7 +233,8 @@ _READERS: dict[str, Callable[[list[Element], Scan], pl.LazyFrame]] = {
     "person": _person,
     "episode": _episode,
     "observation_period": _follow_up,
-    "death": _vital_status,
+    "death": _death,
+    "condition_occurrence": _condition,
     "procedure_occurrence": _procedure,
     "variant": _record,
     "karyotype": _record,

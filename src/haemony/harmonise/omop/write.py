@@ -40,7 +40,7 @@ def write(
     }
     out = persons(by_table, context) | observations(by_table["observation"], context)
     out |= measurements(stated, confirmed, states, context)
-    out |= conditions(context)
+    out |= conditions(stated, context)
     out |= episodes(by_table["episode"], out.tables["condition_occurrence"], context)
     out |= procedures(stated, context)
     out |= follow_up(stated, out.tables, context)

@@ -63,7 +63,8 @@ def read(path: Path, layout: Layout | None = None, *, limits: Limits = _LIMITS) 
     Raises:
         UnreadableFile: The file yields no table; the message says why and what to do.
     """
-    return _reader(path).read(path, layout or Layout(), limits)
+    layout = layout or Layout()
+    return _reader(path).read(path, layout, limits).with_row_numbers(layout.row_numbers)
 
 
 def tables(path: Path, *, limits: Limits = _LIMITS) -> tuple[str, ...]:

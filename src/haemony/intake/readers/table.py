@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +30,8 @@ class Layout:
         decimal: `.` or `,`, the mark before the fraction of a number.
         header_row: The row that names the columns, as a spreadsheet numbers it.
         table: The sheet of a workbook or the object of an R file.
+        row_numbers: A column to add, which holds the row number of each record: a source that
+            names nobody has one row per patient.
     """
 
     encoding: str | None = None
@@ -38,6 +40,7 @@ class Layout:
     decimal: str | None = None
     header_row: int | None = None
     table: str | None = None
+    row_numbers: str | None = None
 
     def __post_init__(self) -> None:
         if self.encoding is not None and not _is_text_codec(self.encoding):
@@ -146,6 +149,20 @@ class RawTable:
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     defects: tuple[Defect, ...] = ()
     blank_before: tuple[int, ...] = ()
+
+    def with_row_numbers(self, column: str | None) -> RawTable:
+        """The same table with its row numbers as a first column; itself where none is named.
+
+        >>> frame = pl.DataFrame({"age": ["61", "45"]})
+        >>> table = RawTable("clinical", Path("clinical.csv"), frame, Layout())
+        >>> table.with_row_numbers("patient").frame["patient"].to_list()
+        ['2', '3']
+        """
+        if column is None:
+            return self
+        rows = [str(self.row_number(index)) for index in range(self.frame.height)]
+        numbers = pl.Series(column, rows, dtype=pl.String)
+        return replace(self, frame=pl.DataFrame([numbers, *self.frame.get_columns()]))
 
     def row_number(self, index: int) -> int:
         """The row under which a spreadsheet shows the record at `index` of the frame.
