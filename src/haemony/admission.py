@@ -36,6 +36,7 @@ from haemony.privacy.identities import KeyTable
 from haemony.privacy.payload import Payload
 from haemony.privacy.pseudonyms import person_id
 from haemony.quality import Graded, grade
+from haemony.quality.queries import Answer, State
 from haemony.workspace import Workspace
 
 Watch = Callable[[str], None]
@@ -291,7 +292,13 @@ def prepare(
     watch(f"harmonise {described.id}")
     harmonised = to_omop(protected, disease(described.disease), number)
     watch(f"grade {described.id}")
-    return grade(harmonised)
+    return grade(harmonised, answers_of(workspace, described.id))
+
+
+def answers_of(workspace: Workspace, contribution: str) -> dict[str, Answer]:
+    """What people have decided about the queries of a contribution, by key."""
+    known = workspace.governance.answers(contribution)
+    return {key: Answer(State(state), text, by) for key, (state, text, by) in known.items()}
 
 
 def leave(

@@ -20,6 +20,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+REVISION = "0003"
+"""The migration that brings a database to these tables."""
+
 event = Table(
     "event",
     metadata,
@@ -83,3 +86,16 @@ review = Table(
     Column("decision", String(16), nullable=False),
 )
 """Pairs of pseudonyms that may be one patient, for people to decide; at the trustee alone."""
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("contribution", String(64), nullable=False, index=True),
+    Column("query", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("text", String(2000), nullable=False),
+    Column("by", String(255), nullable=False),
+)
+"""What partners answered to queries and curators accepted; append-only, the last one counts."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import ColumnElement, Engine, create_engine, func, insert, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import ColumnElement, Engine, create_engine, func, insert, select, text, update
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from haemony.governance.schema import event, message, patient, review, withdrawal
+from haemony.governance.schema import REVISION, answer, event, message, patient, review, withdrawal
 from haemony.model.errors import EnvironmentFault
 
 EVERYWHERE = ""
@@ -119,6 +119,16 @@ class GovernanceStore:
                 command.upgrade(config, "head")
         except OperationalError as fault:
             raise NoGovernance(self._engine.url.render_as_string()) from fault
+
+    def keep_current(self) -> None:
+        """Upgrade a database that an earlier version of haemony made; leave a new one alone."""
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        except (OperationalError, ProgrammingError):
+            return
+        if found != REVISION:
+            self.upgrade()
 
     def record(self, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
         """Append an event; callers keep patient values and numbers out of it."""
@@ -260,6 +270,19 @@ class GovernanceStore:
             if pairs:
                 connection.execute(insert(review), pairs)
             connection.execute(insert(message).values(**row))
+
+    def answer(self, contribution: str, query: str, state: str, words: str, by: str) -> None:
+        """Record what was decided about a query; earlier decisions stay on record."""
+        row = {"at": datetime.now(UTC), "contribution": contribution, "query": query}
+        with self._engine.begin() as connection:
+            connection.execute(insert(answer).values(**row, state=state, text=words, by=by))
+
+    def answers(self, contribution: str) -> dict[str, tuple[str, str, str]]:
+        """State, text and person of the last decision about each query of a contribution."""
+        rows = select(answer).where(answer.c.contribution == contribution).order_by(answer.c.id)
+        with self._engine.connect() as connection:
+            found = connection.execute(rows).mappings()
+            return {row["query"]: (row["state"], row["text"], row["by"]) for row in found}
 
     def close(self) -> None:
         """Give the connections back."""

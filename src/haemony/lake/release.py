@@ -12,15 +12,21 @@ import polars as pl
 
 from haemony.harmonise.omop import read as omop
 from haemony.harmonise.omop.cdm import table as declared
+from haemony.harmonise.vocabulary import current
 from haemony.lake.errors import Damaged, Shredded
 from haemony.lake.manifest import Manifest
 from haemony.lake.store import Store
 from haemony.model.disease import Disease, Endpoint, disease, together
 from haemony.model.element import UnknownElement
+from haemony.quality.profile import Guard, Profile, profile
 from haemony.quality.wide import wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_ONE_ROW = ("procedure_occurrence", "karyotype")
+"""Record tables of which a person has at most one row; of variants there are many."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,35 @@ class Release:
         text = " ".join(f"{e.days} {e.event}" for e in endpoints.values() if e)
         wanted = [e for name, e in catalogue.items() if name in names or name in text]
         persons = self.scan("person").select("person_id").collect()["person_id"].sort()
-        frame = wide(omop.read(wanted, self.scan), wanted, persons)
+        frame = wide(omop.read(wanted, current(self.scan)), wanted, persons)
         columns = [_column(name, endpoints.get(name)) for name in names]
         return frame.select("person_id", *columns)
+
+    def owners(self) -> pl.DataFrame:
+        """Everybody: ``person_id`` and the contribution they came with, ``owner``."""
+        frames = [
+            pl.read_parquet(self.store.path(part.sha256), columns=["person_id"]).with_columns(
+                pl.lit(part.contribution).alias("owner")
+            )
+            for part in self.manifest.of("person")
+        ]
+        schema = pl.Schema({"person_id": pl.Int64, "owner": pl.String})
+        return pl.concat([pl.DataFrame(schema=schema), *frames])
+
+    def profiles(self, guard: Guard | None = None) -> tuple[Profile, ...]:
+        """What anyone may know of each variable, one profile per element that somebody has.
+
+        Args:
+            guard: How exactly counts are told.
+        """
+        elements = [
+            e for e in self.disease.catalogue.values() if not e.record or e.table in _ONE_ROW
+        ]
+        table = self.features([element.name for element in elements])
+        owners = table.select("person_id").join(
+            self.owners(), on="person_id", how="left", maintain_order="left"
+        )
+        return profile(table, elements, owners["owner"], guard)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with one view per table; it can read these files and nothing else."""

@@ -183,7 +183,9 @@ class Party:
         beside = "sqlite:///"
         if url.startswith(beside) and not url.startswith(f"{beside}/"):
             url = f"{beside}{self.folder / url.removeprefix(beside)}"
-        return GovernanceStore(url)
+        store = GovernanceStore(url)
+        store.keep_current()
+        return store
 
     @property
     def trusted(self) -> tuple[Card, ...]:

@@ -7,8 +7,9 @@ level below it holds. Values that break a clinical rule are kept aside under the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from types import MappingProxyType
 
 import polars as pl
 import polars.selectors as cs
@@ -18,7 +19,10 @@ from haemony.intake.check import Severity
 from haemony.model.disease import Rule
 from haemony.model.element import Element
 from haemony.quality.cdm import Finding, check_cdm
+from haemony.quality.queries import Answer, Query, queries
 from haemony.quality.wide import wide
+
+NO_ANSWERS: Mapping[str, Answer] = MappingProxyType({})
 
 
 class Level(IntEnum):
@@ -77,6 +81,7 @@ class Graded:
         completeness: ``element``, ``label``, ``known``, ``persons``: core elements first.
         rules: Every rule of the disease, judged.
         cdm: Checks of the tables that did not hold.
+        answers: What people have decided about its queries, by key.
     """
 
     harmonised: Harmonised
@@ -85,6 +90,12 @@ class Graded:
     completeness: pl.DataFrame
     rules: tuple[Judged, ...]
     cdm: tuple[Finding, ...]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """The questions it raises to its partner, the weightiest first."""
+        return queries(self, self.answers)
 
     @property
     def level(self) -> Level:
@@ -92,11 +103,12 @@ class Graded:
         return reached(self.verdicts)
 
 
-def grade(harmonised: Harmonised) -> Graded:
+def grade(harmonised: Harmonised, answers: Mapping[str, Answer] = NO_ANSWERS) -> Graded:
     """Judge a harmonised contribution by the rules of its disease and of the CDM.
 
     Args:
         harmonised: The contribution in the language of the lake.
+        answers: What people have decided about its queries, by key.
     """
     disease = harmonised.disease
     persons = harmonised.protected.anchors["person_id"]
@@ -111,7 +123,7 @@ def grade(harmonised: Harmonised) -> Graded:
         _complete(completeness, disease.core_share),
         _plausible(judged, cdm),
     )
-    return Graded(harmonised, tables, verdicts, completeness, judged, cdm)
+    return Graded(harmonised, tables, verdicts, completeness, judged, cdm, answers)
 
 
 def _rule_frame(harmonised: Harmonised, persons: pl.Series) -> pl.DataFrame:

@@ -15,9 +15,10 @@ from haemony.lake.lineage import Trace, trace_row
 from haemony.lake.manifest import Member
 from haemony.model.errors import Exit
 from haemony.privacy.assessment import describe
+from haemony.quality.profile import Guard, Profile
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
 from haemony.services.cli.privacy import courses, export, rows_of
-from haemony.services.report import grade_page
+from haemony.services.report import grade_page, profile_page
 from haemony.workspace import Workspace
 
 NumberArgument = Annotated[
@@ -37,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     )
     group.command("courses", epilog="Example: haemony release courses -w commons")(courses)
     group.command("screen", epilog="Example: haemony release screen -w commons")(screen)
+    group.command(epilog="Example: haemony release profile -w commons --html profile.html")(profile)
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
 
@@ -96,6 +98,54 @@ def show(
             "tables": dict(counts),
         }
     )
+
+
+def profile(
+    number: NumberArgument = None,
+    html: Annotated[Path | None, typer.Option(help="Write the profile as a page.")] = None,
+    threshold: Annotated[
+        int, typer.Option(help="Fewer people than this are not counted in public.")
+    ] = Guard().threshold,
+    base: Annotated[
+        int, typer.Option(help="Counts are told as the nearest multiple of this.")
+    ] = Guard().base,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Say what a release holds of each variable, in figures that anyone may see.
+
+    Counts are rounded, small ones are not told, quantiles are means over neighbours, and the
+    smallest and largest values stay inside.
+    """
+    output = Output(json)
+    guard = Guard(threshold, base)
+    release = Workspace(workspace).lake.release(number)
+    with output.progress("profiling"):
+        found = release.profiles(guard)
+    if html:
+        html.write_text(profile_page(release, found, guard), encoding="utf-8")
+        output.say(f"The profile is in [bold]{html}[/]")
+    rows = [(one.name, one.label, one.unit, *_told(one)) for one in found]
+    columns = ("variable", "label", "unit", "known", "share", "median", "quartiles")
+    output.table(f"What release {release.number} holds", columns, rows)
+    output.value(
+        {
+            "release": release.number,
+            "manifest": release.manifest.sha256,
+            "threshold": guard.threshold,
+            "base": guard.base,
+            "variables": [one.plain() for one in found],
+        }
+    )
+
+
+def _told(one: Profile) -> tuple[str, ...]:
+    few = one.known is None
+    share = "" if one.completeness is None else f"{one.completeness:.0%}"
+    known = "few" if few else f"{one.known:,}"
+    low, middle, high = (one.quantiles.get(part) for part in (0.25, 0.5, 0.75))
+    quartiles = "" if low is None or high is None else f"{low:g} to {high:g}"
+    return known, share, "" if middle is None else f"{middle:g}", quartiles
 
 
 def _not_next(member: Member) -> str:

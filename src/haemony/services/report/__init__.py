@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from haemony.intake import CheckReport
 from haemony.lake import Release
+from haemony.quality.profile import Guard, Profile
 
 _PAGES = Environment(
     loader=PackageLoader("haemony.services.report", "templates"),
@@ -39,6 +40,11 @@ def check_page(report: CheckReport) -> str:
 def grade_page(release: Release) -> str:
     """The grade of every contribution of a release, with reasons a curator understands."""
     return render("grade.html.j2", manifest=release.manifest)
+
+
+def profile_page(release: Release, profiles: tuple[Profile, ...], guard: Guard) -> str:
+    """What a release holds of each variable, in figures that anyone may see."""
+    return render("profile.html.j2", manifest=release.manifest, profiles=profiles, guard=guard)
 
 
 def cut_page(assessment: Mapping[str, Any], source: str) -> str:
