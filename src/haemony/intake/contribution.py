@@ -232,6 +232,16 @@ def one_of(kind: type[Choice], value: object, field: str) -> Choice:
         raise ValueError(f"{field} is {value!r} and takes one of: {', '.join(kind)}") from None
 
 
+def dictionary_of(folder: Path) -> Dictionary:
+    """The dictionary that lies in a folder.
+
+    Raises:
+        ContributionFault: When there is none.
+        DictionaryFault: When it cannot be understood.
+    """
+    return read_dictionary(_dictionary_file(folder))
+
+
 def _dictionary_file(folder: Path) -> Path:
     for name in DICTIONARIES:
         if (folder / name).is_file():
@@ -279,7 +289,7 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
             Attachment(inside(data, item["file"]), str(item["kind"]), str(item.get("about", "")))
             for item in given.get("attachments", ())
         ),
-        dictionary=read_dictionary(_dictionary_file(folder)),
+        dictionary=dictionary_of(folder),
         folder=folder,
         data=data,
     )

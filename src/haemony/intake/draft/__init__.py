@@ -2,6 +2,7 @@
 
 from haemony.intake.draft.drafting import Draft, DraftedColumn, DraftedTable, draft
 from haemony.intake.draft.folder import DraftExists, NamesCollide, write_draft
+from haemony.intake.draft.memory import Memory
 from haemony.intake.draft.suggest import Suggestion
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "DraftExists",
     "DraftedColumn",
     "DraftedTable",
+    "Memory",
     "NamesCollide",
     "Suggestion",
     "draft",

@@ -12,6 +12,7 @@ from haemony.intake.draft.column import Column, look_at
 from haemony.intake.draft.evidence import is_medical
 from haemony.intake.draft.identity import Suspicion
 from haemony.intake.draft.knowledge import unit_of
+from haemony.intake.draft.memory import NOTHING, Memory
 from haemony.intake.draft.suggest import ENOUGH, Suggestion, rank
 from haemony.intake.readers import RawTable
 from haemony.model.element import Catalogue, Identifying
@@ -71,12 +72,13 @@ class Draft:
         return tuple(column for table in self.tables for column in table.columns)
 
 
-def draft(tables: Sequence[RawTable], catalogue: Catalogue) -> Draft:
+def draft(tables: Sequence[RawTable], catalogue: Catalogue, memory: Memory = NOTHING) -> Draft:
     """Draft a dictionary.
 
     Args:
         tables: Tables as they were read.
         catalogue: The elements their columns may feed.
+        memory: What contributions before have taught.
 
     Returns:
         A line for every column. Every line has the status *suggested*: nothing is used before a
@@ -101,7 +103,7 @@ def draft(tables: Sequence[RawTable], catalogue: Catalogue) -> Draft:
     patients = identity.patient_columns(looked)
     return Draft(
         tuple(
-            _table(name, raw, looked[name], patients.get(name), catalogue)
+            _table(name, raw, looked[name], patients.get(name), catalogue, memory)
             for name, raw in zip(names, tables, strict=True)
         )
     )
@@ -148,6 +150,7 @@ def _table(
     columns: Sequence[Column],
     patient: Column | None,
     catalogue: Catalogue,
+    memory: Memory,
 ) -> DraftedTable:
     suspicions = [_suspicion(column, columns, patient) for column in columns]
     open_ = [
@@ -155,7 +158,8 @@ def _table(
         for column, suspicion in zip(columns, suspicions, strict=True)
         if not (suspicion and suspicion.hides)
     ]
-    ranked = dict(zip([column.name for column in open_], rank(open_, catalogue), strict=True))
+    suggested = rank(open_, catalogue, memory)
+    ranked = dict(zip([column.name for column in open_], suggested, strict=True))
     twins = _twins(open_)
     drafted = tuple(
         _column(column, suspicion, ranked.get(column.name, ()), twins, catalogue)

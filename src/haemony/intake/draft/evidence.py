@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from haemony.intake.dictionary import ColumnType
 from haemony.intake.draft.column import Column, share_of
 from haemony.intake.draft.knowledge import value_words, yes_or_no
+from haemony.intake.draft.memory import NOTHING, Memory
 from haemony.intake.draft.words import letter_pairs_shared, words
 from haemony.model.element import Catalogue, Element, Finding, ValueType
 
@@ -56,14 +57,21 @@ class Fit:
     value_map: Mapping[str, str] = field(default_factory=dict)
 
 
-def fit(element: Element, column: Column, catalogue: Catalogue) -> Fit:
-    """Judge the cells of a column against an element."""
+def fit(element: Element, column: Column, catalogue: Catalogue, memory: Memory = NOTHING) -> Fit:
+    """Judge the cells of a column against an element.
+
+    Args:
+        element: What it may feed.
+        column: The column.
+        catalogue: For the genes.
+        memory: The codes that meant its values in contributions before.
+    """
     if not column.texts.len():
         return Fit(0.0, 0.8, texts=("the column is empty",))
     if element.type.is_numeric:
         return _numeric(element, column)
     if element.codes:
-        return _coded(element, column)
+        return _coded(element, column, memory)
     return _text(element, column, catalogue)
 
 
@@ -129,13 +137,13 @@ def _within(element: Element, column: Column, factor: float) -> float:
     return share_of((column.numbers * factor).is_between(low, high))
 
 
-def _coded(element: Element, column: Column) -> Fit:
+def _coded(element: Element, column: Column, memory: Memory) -> Fit:
     if column.type is not ColumnType.CATEGORY:
         return Fit(0.0, 0.3, texts=(f"against it: {column.distinct} different values",))
     mapped = {
         value: code
         for value, meaning in column.values.items()
-        if (code := _code(element, value, meaning))
+        if (code := _code(element, value, meaning, memory))
     }
     share = sum(column.counts.get(value, 0) for value in mapped) / column.texts.len()
     plain = set(column.values) <= {"0", "1"}
@@ -162,13 +170,21 @@ def _spelled_out(codes: Mapping[str, str]) -> bool:
     return all(value.casefold() not in plain and not value.isdigit() for value in codes)
 
 
-def _code(element: Element, value: str, meaning: str) -> str:
+def _code(element: Element, value: str, meaning: str, memory: Memory) -> str:
     """The element's code for one permitted value, if its text or meaning says so."""
-    return next((c for t in (meaning, value) if t and (c := _code_of_text(element, t))), "")
+    texts = filter(None, (meaning, value))
+    return next((code for text in texts if (code := _code_of_text(element, text, memory))), "")
 
 
-def _code_of_text(element: Element, text: str) -> str:
-    known = {code: (code, *value_words(element.name).get(code, ())) for code in element.codes}
+def _code_of_text(element: Element, text: str, memory: Memory) -> str:
+    known = {
+        code: (
+            code,
+            *value_words(element.name).get(code, ()),
+            *memory.words_for(element.name, code),
+        )
+        for code in element.codes
+    }
     for value in element.values:
         known[value.code] = (*known[value.code], value.label)
     bare = text.casefold().strip()

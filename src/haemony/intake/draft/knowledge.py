@@ -23,11 +23,19 @@ _TABLES = files("haemony.intake")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One way to write the name of an element, and where it is known from."""
+    """One way to write the name of an element, and where it is known from.
+
+    Attributes:
+        element: The element.
+        text: How it is written.
+        origin: Where that is known from.
+        weight: How surely the text means this element and no other, 0 to 1.
+    """
 
     element: str
     text: str
     origin: str
+    weight: float = 1.0
 
 
 @cache

@@ -13,6 +13,7 @@ from haemony.intake.draft.column import Column
 from haemony.intake.draft.evidence import Fit, fit, may_tell
 from haemony.intake.draft.knowledge import Index, forms, named_lesions
 from haemony.intake.draft.lesions import lesions, overlap
+from haemony.intake.draft.memory import NOTHING, Memory
 from haemony.intake.draft.words import likeness
 from haemony.model.element import Catalogue, Element
 
@@ -57,23 +58,33 @@ class Suggestion:
     value_map: Mapping[str, str] = field(default_factory=dict)
 
 
-def rank(columns: Sequence[Column], catalogue: Catalogue) -> tuple[tuple[Suggestion, ...], ...]:
-    """The suggestions for every column of one table, best first."""
-    index = Index(forms(catalogue))
-    first = [_of_column(column, catalogue, index) for column in columns]
+def rank(
+    columns: Sequence[Column], catalogue: Catalogue, memory: Memory = NOTHING
+) -> tuple[tuple[Suggestion, ...], ...]:
+    """The suggestions for every column of one table, best first.
+
+    Args:
+        columns: The columns of the table.
+        catalogue: The elements they may feed.
+        memory: What contributions before have taught.
+    """
+    index = Index((*forms(catalogue), *memory.known_to(catalogue)))
+    first = [_of_column(column, catalogue, index, memory) for column in columns]
     likely = {found[0].element for found in first if found}
     kinds = _is_variant_table(likely)
     return tuple(_settled(found, likely, catalogue, variants=kinds) for found in first)
 
 
-def _of_column(column: Column, catalogue: Catalogue, index: Index) -> tuple[Suggestion, ...]:
+def _of_column(
+    column: Column, catalogue: Catalogue, index: Index, memory: Memory
+) -> tuple[Suggestion, ...]:
     named = _by_name(column, catalogue, index)
     found = []
     for element in catalogue.values():
         name, why = named.get(element.name, (0.0, ""))
         if name < LEAST and not may_tell(element, column):
             continue
-        cells = fit(element, column, catalogue)
+        cells = fit(element, column, catalogue, memory)
         if name < LEAST and not cells.telling:
             continue
         found.append(_suggestion(element, name, why, cells))
@@ -97,9 +108,10 @@ def _by_name(column: Column, catalogue: Catalogue, index: Index) -> dict[str, tu
     for place, text in texts:
         for form in index.near(text):
             like = likeness(text, form.text)
-            if like.score > best.get(form.element, (0.0, ""))[0]:
+            score = like.score * form.weight
+            if score > best.get(form.element, (0.0, ""))[0]:
                 said = f"the {place} {like.manner} its {form.origin} “{form.text}”"
-                best[form.element] = like.score, said
+                best[form.element] = score, said
         mine = lesions(text)
         for element in catalogue.values() if mine else ():
             score = 0.97 * max((overlap(mine, its) for its in named_lesions(element)), default=0.0)

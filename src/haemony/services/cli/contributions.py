@@ -13,10 +13,11 @@ from haemony.admission import admit as admit_contributions
 from haemony.admission import withdraw as withdraw_contribution
 from haemony.intake import CheckReport, Contribution
 from haemony.intake import check as check_contribution
+from haemony.intake.contribution import dictionary_of
 from haemony.intake.dictionary import Role
-from haemony.intake.draft import Draft, DraftedColumn, write_draft
+from haemony.intake.draft import Draft, DraftedColumn, Memory, write_draft
 from haemony.intake.draft import draft as draft_contribution
-from haemony.intake.known import known
+from haemony.intake.known import dictionaries, known
 from haemony.intake.readers import Layout, RawTable, read, tables
 from haemony.model.disease import disease
 from haemony.model.errors import Exit
@@ -50,6 +51,9 @@ def draft(
     files: Annotated[list[Path], typer.Argument(help="Data files of any format haemony reads.")],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Folder to write the draft to.")],
     code: Annotated[str, typer.Option("--disease", help="Code of the disease.")] = "aml",
+    like: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a contribution that was accepted.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Write a first description and dictionary of some files; a person confirms every line."""
@@ -61,7 +65,8 @@ def draft(
             watch(f"reading {file.name}")
             raw += _tables_of(file)
         watch("looking for elements")
-        drafted = draft_contribution(raw, catalogue)
+        learned = dictionaries() | {folder.name: dictionary_of(folder) for folder in like or ()}
+        drafted = draft_contribution(raw, catalogue, Memory.of(learned))
         written = write_draft(drafted, folder, code)
     _show_draft(drafted, written, folder, output)
 
