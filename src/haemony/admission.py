@@ -23,7 +23,7 @@ from haemony.harmonise.harmonised import to_omop
 from haemony.intake import Contribution
 from haemony.intake.contribution import Description
 from haemony.lake import Release
-from haemony.lake.errors import SharedPatients
+from haemony.lake.errors import SharedPatients, UnknownContribution
 from haemony.lake.lake import made_by
 from haemony.lake.store import TEMPORARY
 from haemony.model.disease import disease
@@ -61,17 +61,6 @@ class UnknownPatient(UsageError):
         super().__init__(
             f"the latest release holds no patient of this number from {contribution!r}; give the "
             "partner's own number, exactly as it stands in the patient table"
-        )
-
-
-class UnknownContribution(UsageError):
-    """The latest release holds no contribution of this name."""
-
-    def __init__(self, contribution: str, known: Iterable[str]) -> None:
-        self.contribution = contribution
-        super().__init__(
-            f"the latest release holds no contribution {contribution!r}; "
-            f"it holds {', '.join(known)}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from haemony.model.errors import EnvironmentFault, HaemonyError, UsageError
@@ -68,4 +69,14 @@ class SharedPatients(HaemonyError):
         super().__init__(
             f"{first} and {second} have {persons} patient{'s' * (persons > 1)} in common; "
             "merge them into one contribution, or withdraw one of the two"
+        )
+
+
+class UnknownContribution(UsageError):
+    """A release holds no contribution of this name."""
+
+    def __init__(self, contribution: str, known: Iterable[str]) -> None:
+        self.contribution = contribution
+        super().__init__(
+            f"the release holds no contribution {contribution!r}; it holds {', '.join(known)}"
         )

@@ -13,11 +13,12 @@ import polars as pl
 from haemony.harmonise.omop import read as omop
 from haemony.harmonise.omop.cdm import table as declared
 from haemony.harmonise.vocabulary import current
-from haemony.lake.errors import Damaged, Shredded
+from haemony.lake.errors import Damaged, Shredded, UnknownContribution
 from haemony.lake.manifest import Manifest
 from haemony.lake.store import Store
 from haemony.model.disease import Disease, Endpoint, disease, together
-from haemony.model.element import UnknownElement
+from haemony.model.element import Element, UnknownElement
+from haemony.quality.differences import Side
 from haemony.quality.profile import Guard, Profile, profile
 from haemony.quality.wide import wide
 
@@ -136,14 +137,35 @@ class Release:
         Args:
             guard: How exactly counts are told.
         """
-        elements = [
-            e for e in self.disease.catalogue.values() if not e.record or e.table in _ONE_ROW
-        ]
+        elements = self.variables
         table = self.features([element.name for element in elements])
         owners = table.select("person_id").join(
             self.owners(), on="person_id", how="left", maintain_order="left"
         )
         return profile(table, elements, owners["owner"], guard)
+
+    def side(self, contribution: str, names: Sequence[str], called: str = "") -> Side:
+        """One contribution as something to compare with another.
+
+        Args:
+            contribution: Its id.
+            names: The elements that are compared.
+            called: What it is called; its id unless given.
+        """
+        member = self.manifest.member(contribution)
+        if member is None:
+            raise UnknownContribution(contribution, (m.id for m in self.manifest.members))
+        table = self.features(names)
+        mine = table.filter(pl.col("person_id").is_in(list(self.persons_of(contribution))))
+        stated = frozenset(str(row["element"]) for row in member.grade["account"])
+        origin, in_silico = str(member.facts["origin"]), bool(member.facts["in_silico"])
+        return Side(called or contribution, mine, origin, stated, in_silico)
+
+    @property
+    def variables(self) -> tuple[Element, ...]:
+        """The elements of which a person has one value: the columns of a table of patients."""
+        every = self.disease.catalogue.values()
+        return tuple(e for e in every if not e.record or e.table in _ONE_ROW)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with one view per table; it can read these files and nothing else."""

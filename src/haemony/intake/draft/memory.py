@@ -61,7 +61,8 @@ class Memory:
                         codes.setdefault(entry.element, {}).setdefault(code, []).append(
                             value.casefold()
                         )
-        return cls(tuple(_forms(seen, first)), codes)
+        told = {name: {c: tuple(w) for c, w in of.items()} for name, of in codes.items()}
+        return cls(tuple(_forms(seen, first)), told)
 
     def words_for(self, element: str, code: str) -> tuple[str, ...]:
         """The words that meant a code of an element before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from haemony.intake.contribution import DESCRIPTION, SourceKind, read_description
 from haemony.intake.dictionary import Dictionary, read_dictionary
 
 _HERE = Path(__file__).parent
@@ -21,6 +22,26 @@ def known(name: str) -> Path | None:
     return next(
         (folder for folder in _HERE.iterdir() if folder.name == name and folder.is_dir()), None
     )
+
+
+def at_hand(data: Path) -> dict[str, tuple[Path, Path]]:
+    """The contributions haemony knows whose files are at hand.
+
+    Args:
+        data: A folder with one folder per source, named as the descriptions say (`found_in`).
+
+    Returns:
+        By id the folder of description and dictionary, and the folder of the files. Tables that
+        are in OMOP already are graded, not admitted, and not among them.
+    """
+    found = {}
+    for folder in sorted(_HERE.iterdir()):
+        if (folder / DESCRIPTION).is_file():
+            described = read_description(folder)
+            files = data / str(described.get("found_in", folder.name))
+            if described.get("source") != SourceKind.OMOP and files.is_dir():
+                found[folder.name] = folder, files
+    return found
 
 
 def dictionaries() -> dict[str, Dictionary]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,9 @@ from haemony.lake.lineage import Trace, trace_row
 from haemony.lake.manifest import Member
 from haemony.model.errors import Exit
 from haemony.privacy.assessment import describe
+from haemony.quality.differences import differences
 from haemony.quality.profile import Guard, Profile
+from haemony.services.cli import checks
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
 from haemony.services.cli.privacy import courses, export, rows_of
 from haemony.services.report import grade_page, profile_page
@@ -39,6 +42,8 @@ def add_to(app: typer.Typer) -> None:
     group.command("courses", epilog="Example: haemony release courses -w commons")(courses)
     group.command("screen", epilog="Example: haemony release screen -w commons")(screen)
     group.command(epilog="Example: haemony release profile -w commons --html profile.html")(profile)
+    checks.add_to(group)
+    group.command(epilog="Example: haemony release compare amlsg sal_ctab -w commons")(compare)
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
 
@@ -146,6 +151,42 @@ def _told(one: Profile) -> tuple[str, ...]:
     low, middle, high = (one.quantiles.get(part) for part in (0.25, 0.5, 0.75))
     quartiles = "" if low is None or high is None else f"{low:g} to {high:g}"
     return known, share, "" if middle is None else f"{middle:g}", quartiles
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Id of a contribution.")],
+    second: Annotated[str, typer.Argument(help="Id of another; the same one with --was.")] = "",
+    was: Annotated[
+        int | None, typer.Option(help="Compare with the second as this release held it.")
+    ] = None,
+    number: Annotated[int | None, typer.Option("--release", help="Number of the release.")] = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Say what differs between two sources, or two versions of one, before they are pooled.
+
+    Time origins, definitions, evidence, values used, completeness and distributions. Nothing is
+    corrected.
+    """
+    output = Output(json)
+    lake = Workspace(workspace).lake
+    new, old = lake.release(number), lake.release(number if was is None else was)
+    elements = new.variables
+    names = [e.name for e in elements if e.name in old.disease.catalogue]
+    other = second or first
+    with output.progress("comparing"):
+        one = new.side(first, names)
+        two = old.side(other, names, f"{other} of release {old.number}" if was is not None else "")
+        found = differences(one, two, [e for e in elements if e.name in names])
+    rows = [(d.kind.value, d.element, f"{d.size:.2f}", d.text) for d in found]
+    output.table(
+        f"Before {one.name} and {two.name} are pooled",
+        ("what", "element", "size", "in words"),
+        rows,
+    )
+    if not found:
+        output.say("Nothing differs that would matter.")
+    output.value([asdict(difference) for difference in found])
 
 
 def _not_next(member: Member) -> str:
