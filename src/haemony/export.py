@@ -1,7 +1,8 @@
 """One cut's story, from a release to what may leave: select → cut → compare → sign, or refuse.
 
 What leaves the lake is generalised, measured, attacked, and refused when it misses its policy. Its
-records carry pseudonyms of their own, which no other cut shares.
+records carry pseudonyms of their own, which no other cut shares. The noise of blurred numbers
+belongs to people, and is the same in every cut: who averages cuts averages nothing away.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from haemony.parties.party import AlreadyThere
 from haemony.privacy import Risk, risk
 from haemony.privacy.assessment import assess
 from haemony.privacy.attacks import Verdict
+from haemony.privacy.blurring import Keyed
 from haemony.privacy.cut import Cut, PolicyMissed, cut
 from haemony.privacy.policy import Policy, UtilityPlan
 from haemony.privacy.resistance import Tried, resist
@@ -117,7 +119,8 @@ def export(
     subject = f"release {release.number}, {policy.name}"[:255]
     try:
         watch("cut")
-        made = cut(table.drop("person_id"), policy)
+        draws = Keyed(workspace.keys.secret("cuts"), table["person_id"].to_list())
+        made = cut(table.drop("person_id"), policy, draws)
         watch("attack")
         attacks = _attacked(table, policy)
         watch("compare")
@@ -134,6 +137,7 @@ def export(
     }
     assessment["attacks"] = attacks
     assessment["utility"]["reference model"] = utility
+    assessment["utility"]["median survival"] = _medians(table, made, policy)
     watch("write")
     said = {
         "policy.toml": content,
@@ -273,6 +277,17 @@ def _reference(
             for old, new in rows
         ],
     }
+
+
+def _medians(table: pl.DataFrame, made: Cut, policy: Policy) -> dict[str, Any] | None:
+    """The median survival of everybody in the reference model's response, before and after."""
+    if policy.utility is None:
+        return None
+    everybody = f"{policy.utility.formula.partition('~')[0].strip()} ~ 1"
+    sides = {"before": table, "after": made.frame}
+    told = {side: survival.kaplan_meier(everybody, rows).median for side, rows in sides.items()}
+    limits = ("median", "lower", "upper")
+    return {side: {name: row[name][0] for name in limits} for side, row in told.items()}
 
 
 def pseudonyms(table: pl.DataFrame, made: Cut, key: bytes, purpose: str) -> pl.Series:

@@ -152,6 +152,22 @@ def test_a_policy_is_a_file(tmp_path: Path) -> None:
         (('"keep"', '"generalise"'), "name its file"),
         (('dropped = ["stage"]', 'dropped = ["sex"]'), "stands there twice"),
         (("round_to = 7", "round = 7"), "unexpected keyword argument 'round'"),
+        (("round_to = 7", "blur = 0"), "blur is a multiple of 0.05 up to 2, and above 0"),
+        (("round_to = 7", "blur = 2.05"), "blur is a multiple of 0.05 up to 2, and above 0"),
+        (("round_to = 7", "blur = 0.33"), "blur is a multiple of 0.05 up to 2, and above 0"),
+        (("round_to = 7", "blur = nan"), "digits and blur are numbers"),
+        (("round_to = 7", "blur = true"), "digits and blur are numbers"),
+        (("round_to = 7", 'blur = "much"'), "digits and blur are numbers"),
+        (("round_to = 7", "blur = 0.4, together = 1"), "together is a name"),
+        (("round_to = 7", 'together = "course"'), "is for columns that are blurred"),
+        (
+            (
+                "days = { round_to = 7 }",
+                'days = { blur = 0.4, together = "course" }\n'
+                'death = { blur = 0.3, together = "course" }',
+            ),
+            "columns blurred together as 'course' have the same blur",
+        ),
         (('dropped = ["stage"]', "suppresion_limit = 0.1"), "is not known"),
         (('dropped = ["stage"]', "threshold = 2"), "lies between 0 and 1"),
         (('dropped = ["stage"]', "threshold = 0"), "which nothing reaches"),

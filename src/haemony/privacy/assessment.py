@@ -101,9 +101,14 @@ def _treated(quasi: QuasiIdentifier, loss: Mapping[str, float]) -> dict[str, Any
 
 def _coarsened(how: Coarsening) -> dict[str, Any]:
     told = {
+        "blurred by": how.blur,
+        "together with": how.together,
         "not below": how.bottom,
         "not above": how.top,
         "to the nearest": how.round_to,
         "significant digits": how.digits,
     }
-    return {"column": how.column, **{name: value for name, value in told.items() if value}}
+    return {
+        "column": how.column,
+        **{name: value for name, value in told.items() if value not in (None, "")},
+    }

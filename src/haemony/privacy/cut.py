@@ -13,6 +13,7 @@ from haemony.privacy.anonymity import Hierarchy, KAnonymity, Risk, anonymise, ri
 from haemony.privacy.anonymity.hierarchy import as_text
 from haemony.privacy.anonymity.models import failing
 from haemony.privacy.anonymity.table import Table, check_columns
+from haemony.privacy.blurring import Draws, Floats, factors, multiplied
 from haemony.privacy.microaggregation import microaggregate
 from haemony.privacy.policy import Coarsening, Policy, QuasiIdentifier, Treatment
 
@@ -32,7 +33,7 @@ class Unclassified(UsageError):
 
 
 class NotNumbers(UsageError):
-    """A column that is to be averaged or rounded holds no numbers."""
+    """A column that is to be averaged, blurred or rounded holds no numbers."""
 
     def __init__(self, column: str) -> None:
         self.column = column
@@ -94,7 +95,7 @@ class Cut:
         return self.after.rows / self.after.classes if self.after.classes else 0.0
 
 
-def cut(frame: pl.DataFrame, policy: Policy) -> Cut:
+def cut(frame: pl.DataFrame, policy: Policy, draws: Draws | None = None) -> Cut:
     """Cut a table to what may leave under a policy.
 
     Within every combination of the kept quasi-identifiers the generalised ones are recoded until
@@ -104,11 +105,13 @@ def cut(frame: pl.DataFrame, policy: Policy) -> Cut:
     Args:
         frame: Any table; every column must be named by the policy.
         policy: What may leave.
+        draws: Where the noise of blurred numbers comes from, one number for each row of the table.
 
     Raises:
         Unclassified: When the policy says nothing of a column.
         NoSuchColumn: When the table lacks a column of the policy.
-        NotNumbers: When a column that is averaged or rounded holds something else.
+        NotNumbers: When a column that is averaged, blurred or rounded holds something else.
+        NoDraws: When the policy blurs numbers and no draws are given.
         PolicyMissed: When the threshold or the suppression limit is not reached.
 
     Example:
@@ -124,14 +127,18 @@ def cut(frame: pl.DataFrame, policy: Policy) -> Cut:
     if stray:
         raise Unclassified(stray)
     names = [quasi.column for quasi in policy.quasi_identifiers]
+    noise = factors(policy.released, draws, frame.height)
     before = risk(frame, names, policy.threshold)
     treated = _treated(frame.select(policy.columns).with_row_index(_ROW), policy)
     rows = treated[_ROW]
     left = treated.drop(_ROW)
+    noise = {name: factor[rows.to_numpy()] for name, factor in noise.items()}
     after = risk(left, names, policy.threshold)
     made = Cut(
         policy,
-        left.with_columns(_coarsened(left, how) for how in policy.released),
+        left.with_columns(
+            _coarsened(left[how.column], how, noise.get(how.column)) for how in policy.released
+        ),
         tuple(rows.to_list()),
         frame.height,
         before,
@@ -246,18 +253,20 @@ def _numbers(column: pl.Series) -> pl.Series:
     return numbers
 
 
-def _coarsened(frame: pl.DataFrame, how: Coarsening) -> pl.Series:
-    column = frame[how.column]
+def _coarsened(column: pl.Series, how: Coarsening, factor: Floats | None) -> pl.Series:
     if how == Coarsening(how.column):
         return column
     numbers = _numbers(column)
+    if factor is not None:
+        numbers = multiplied(numbers, factor)
     if how.bottom is not None or how.top is not None:
         numbers = numbers.clip(how.bottom, how.top)
     if how.round_to:
         numbers = (numbers / how.round_to).round() * how.round_to
     if how.digits:
         numbers = numbers.round_sig_figs(how.digits)
-    return numbers
+    days = factor is not None and not column.dtype.is_float() and bool((numbers % 1 == 0).all())
+    return numbers.cast(pl.Int64) if days else numbers
 
 
 def _loss(frame: pl.DataFrame, treated: pl.DataFrame, policy: Policy) -> dict[str, float]:

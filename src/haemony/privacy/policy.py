@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,9 +34,19 @@ from haemony.privacy.anonymity import (
 THRESHOLD = 0.09
 """The highest risk of a record that EMA Policy 0070 and Health Canada accept in public."""
 
+BLUR_STEP = 0.05
+"""Blurs are multiples of this: a blurred number is made in steps, each of which adds noise."""
+MOST_BLUR = 2.0
+"""The most; one number in three is off by more than a factor of seven already."""
+
 
 def _is_finite(number: object) -> bool:
     return isinstance(number, int | float) and math.isfinite(number)
+
+
+def _is_blur(number: float) -> bool:
+    steps = number / BLUR_STEP
+    return 0 < number <= MOST_BLUR and abs(steps - round(steps)) < 1e-9
 
 
 class Treatment(StrEnum):
@@ -79,6 +90,10 @@ class Coarsening:
         top: Greater numbers are told as this one.
         round_to: Numbers are told as the nearest multiple.
         digits: Numbers are told to so many significant digits.
+        blur: Before all that, numbers are multiplied by chance: the standard deviation of the
+            logarithm of the factor, whose median is 1.
+        together: Columns of the same name here share the factor of a person, so that the order of
+            that person's events stays.
     """
 
     column: str
@@ -86,18 +101,26 @@ class Coarsening:
     top: float | None = None
     round_to: float | None = None
     digits: int | None = None
+    blur: float | None = None
+    together: str = ""
 
     def __post_init__(self) -> None:
-        numbers = (self.bottom, self.top, self.round_to, self.digits)
+        numbers = (self.bottom, self.top, self.round_to, self.digits, self.blur)
         for number in numbers:
             if number is not None and (isinstance(number, bool) or not _is_finite(number)):
-                raise TypeError("bottom, top, round_to and digits are numbers")
+                raise TypeError("bottom, top, round_to, digits and blur are numbers")
         if (self.round_to is not None and self.round_to <= 0) or (
             self.digits is not None and (self.digits < 1 or self.digits != int(self.digits))
         ):
             raise TypeError("round_to and digits are above 0")
         if self.bottom is not None and self.top is not None and self.bottom >= self.top:
             raise TypeError("bottom lies below top")
+        if self.blur is not None and not _is_blur(self.blur):
+            raise TypeError(f"blur is a multiple of {BLUR_STEP} up to {MOST_BLUR:g}, and above 0")
+        if not isinstance(self.together, str):
+            raise TypeError("together is a name, the same for columns that share their factors")
+        if self.together and self.blur is None:
+            raise TypeError("together is for columns that are blurred; give the blur as well")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +291,11 @@ class _Reader:
         if made.recoding is Recoding.FULL_DOMAIN and set(treatments) != {Treatment.GENERALISE}:
             reason = "full-domain recoding generalises all quasi-identifiers; choose local"
             raise self.fault("recoding", reason)
+        blurs = {(how.together, how.blur) for how in made.released if how.together}
+        for together, count in Counter(name for name, _ in blurs).items():
+            if count > 1:
+                reason = f"columns blurred together as {together!r} have the same blur"
+                raise self.fault("released", reason)
         named = [*made.columns, *made.dropped]
         for column in named:
             if named.count(column) > 1:

@@ -26,6 +26,7 @@ from haemony.privacy.attacks import (
     singling_out,
 )
 from haemony.privacy.attacks.rehearsal import generator
+from haemony.privacy.blurring import Seeded
 from haemony.privacy.cut import cut
 from haemony.privacy.policy import AttackPlan, Policy, QuasiIdentifier
 
@@ -64,13 +65,15 @@ def resist(table: pl.DataFrame, policy: Policy, plan: AttackPlan) -> tuple[Tried
         inference of every released column from all of them. The intervals of each kind hold
         together with 95 % confidence (Bonferroni). An exact number in a class of k is guessed right
         once in k times, as its own record is among them, and more often where numbers cluster: what
-        is tolerated of such guesses is a figure of its own.
+        is tolerated of such guesses is a figure of its own. Numbers are blurred by noise of the
+        plan's seed, not by that of the people, which belongs to what leaves.
     """
     people = table.select(policy.columns).sort(policy.columns)
     order = generator(plan.seed, "halves").permutation(people.height)
     left = round(people.height * (1 - plan.held_out))
     members, control = people[order[:left].tolist()], people[order[left:].tolist()]
-    released = cut(members, replace(policy, suppression_limit=1.0, attacks=None, utility=None))
+    lenient = replace(policy, suppression_limit=1.0, attacks=None, utility=None)
+    released = cut(members, lenient, Seeded(plan.seed))
     columns = _columns(people, policy)
     rehearsal = Rehearsal(released.frame, members, control, columns)
     known = [quasi.column for quasi in policy.quasi_identifiers]

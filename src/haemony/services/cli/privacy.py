@@ -20,6 +20,7 @@ from haemony.privacy import risk as measure
 from haemony.privacy.anonymity import draft
 from haemony.privacy.anonymity.table import check_columns
 from haemony.privacy.assessment import assess, describe
+from haemony.privacy.blurring import Fresh
 from haemony.privacy.courses import course_curve, curve_table
 from haemony.privacy.cut import cut
 from haemony.privacy.policy import THRESHOLD, Policy
@@ -149,14 +150,17 @@ def anonymise(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the cut; made if absent.")],
     json: JsonFlag = False,
 ) -> None:
-    """Cut a table to what may leave under a policy, with the risk before and after."""
+    """Cut a table to what may leave under a policy, with the risk before and after.
+
+    Numbers that the policy blurs are blurred anew in each run: two runs must not both leave.
+    """
     output = Output(json)
     rules = Policy.read(policy)
     if rules.attacks or rules.utility:
         raise OnlyReleases(policy)
     raw = read(file).frame
     with output.progress("anonymising"):
-        made = cut(raw, rules)
+        made = cut(raw, rules, Fresh())
     assessment = assess(made)
     folder = out.resolve()
     write_bytes(folder / "cut.csv", made.frame.write_csv().encode())
