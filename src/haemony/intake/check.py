@@ -18,6 +18,7 @@ from haemony.intake.cells import DATE_FORMS, parse, value_class
 from haemony.intake.contribution import Contribution
 from haemony.intake.dictionary import EVERY, ColumnType, Entry, Role, Status
 from haemony.intake.readers import RawTable
+from haemony.intake.suspicions import suspicions
 from haemony.model.element import Catalogue, Element, Identifying, ValueType
 from haemony.model.errors import EnvironmentFault, HaemonyError
 
@@ -117,6 +118,7 @@ def check(contribution: Contribution, catalogue: Catalogue) -> CheckReport:
         found.extend(_defects(table))
         found.extend(_declared(contribution, name, table))
         found.extend(_cell_problems(contribution, name, table))
+        found.extend(_suspicious(contribution, name, table, catalogue))
     found.extend(_entry_problems(contribution, catalogue))
     found.extend(_origin_problems(contribution))
     found.extend(_attachment_problems(contribution))
@@ -216,6 +218,20 @@ def _cell_problems(
                 f"at most {WRONG_SHARE:.0%} of a mapped column's cells contradict the dictionary",
                 f"{share:.0%} do: correct the type, the permitted values or the missing codes",
             )
+
+
+def _suspicious(
+    contribution: Contribution, name: str, table: RawTable, catalogue: Catalogue
+) -> Iterator[pl.DataFrame]:
+    """Columns of numbers whose cells are suspicious together."""
+    decimal = table.layout.decimal or "."
+    for entry in contribution.dictionary.mapped(name):
+        numeric = entry.type in {ColumnType.INTEGER, ColumnType.NUMBER}
+        if not numeric or entry.column not in table.frame.columns or entry.element not in catalogue:
+            continue
+        numbers = parse(table.frame[entry.column], entry, decimal).values
+        for one in suspicions(numbers, catalogue[entry.element], entry.unit):
+            yield _rows(table, one.cells, entry.column, Severity.WARNING, one.rule, one.fix)
 
 
 def _cell_rule(entry: Entry) -> tuple[str, str]:

@@ -23,6 +23,8 @@ import polars as pl
 
 from haemony.harmonise.omop import concepts
 from haemony.harmonise.omop.cdm import table as declared
+from haemony.harmonise.omop.rows import Written
+from haemony.harmonise.vocabulary import renewed, superseded_labels
 from haemony.lake.errors import Damaged, LakeBusy, NoRelease, SharedPatients
 from haemony.lake.manifest import COMMON, Manifest, Member, Partition, canonical, ordered
 from haemony.lake.release import Release
@@ -138,15 +140,8 @@ class Lake:
 
     def owners(self) -> pl.DataFrame:
         """Everybody in the latest release: ``person_id`` and the contribution, ``owner``."""
-        current = self._current()
-        frames = [
-            pl.read_parquet(self.store.path(part.sha256), columns=["person_id"]).with_columns(
-                pl.lit(part.contribution).alias("owner")
-            )
-            for part in (current.of("person") if current else ())
-        ]
-        schema = pl.Schema({"person_id": pl.Int64, "owner": pl.String})
-        return pl.concat([pl.DataFrame(schema=schema), *frames])
+        nobody = pl.DataFrame(schema={"person_id": pl.Int64, "owner": pl.String})
+        return self.release().owners() if self.numbers else nobody
 
     def publish(
         self,
@@ -210,6 +205,40 @@ class Lake:
                     parts[name, member.id] = Partition(name, member.id, **asdict(stored))
                 patients = kept["person"].height
                 members[member.id] = Member(**{**asdict(member), "patients": patients})
+            return self._seal(current, members, parts, watch)
+
+    def with_concepts(
+        self, replaced: Mapping[int, int], watch: Callable[[str], None] = lambda _step: None
+    ) -> Release:
+        """Make a new release in which these concepts are replaced by their successors.
+
+        Rows keep their ids and their lineage, contributions what is said of them.
+
+        Args:
+            replaced: Successor by superseded concept.
+            watch: Told each step by name.
+
+        Returns:
+            The new release; the latest one where it holds none of these concepts.
+        """
+        with self._lock():
+            current = self.release().manifest
+            parts = {(p.table, p.contribution): p for p in current.partitions}
+            members = {m.id: m for m in current.members}
+            for part in current.partitions:
+                if part.contribution == COMMON:
+                    continue
+                frame = pl.read_parquet(self.store.path(part.sha256))
+                new = renewed(part.table, frame, replaced)
+                if new.equals(frame):
+                    continue
+                watch(f"write {part.contribution} {part.table}")
+                stored = self.store.put(Written.of({part.table: new}).tables[part.table])
+                key = (part.table, part.contribution)
+                parts[key] = Partition(*key, **asdict(stored))
+            if tuple(parts.values()) != current.partitions:
+                for name, frame in _common(members.values()).items():
+                    parts[name, COMMON] = Partition(name, COMMON, **asdict(self.store.put(frame)))
             return self._seal(current, members, parts, watch)
 
     def _frames(self, release: Release, contribution: str) -> dict[str, pl.DataFrame]:
@@ -409,6 +438,7 @@ def _grade_report(graded: Graded) -> dict[str, Any]:
         "cdm": [asdict(finding) for finding in graded.cdm],
         "account": harmonised.account.to_dicts(),
         "comparison": harmonised.comparison.to_dicts(),
+        "queries": [asdict(query) for query in graded.queries],
         "set_aside": aside.sort("stage", "file", "column", "element", "reason").to_dicts(),
     }
 
@@ -418,7 +448,8 @@ def _common(members: Iterable[Member]) -> dict[str, pl.DataFrame]:
     codes = {str(member.facts["disease"]) for member in members}
     if not codes:
         return {}
-    labels = {**concepts.LABELS, **together(map(disease, codes)).catalogue.concepts}
+    catalogue = together(map(disease, codes)).catalogue
+    labels = {**superseded_labels(), **concepts.LABELS, **catalogue.concepts}
     rows = [(concept, label) for concept, label in sorted(labels.items())]
     concept = pl.DataFrame(rows, schema=["concept_id", "concept_name"], orient="row")
     local = pl.col("concept_id") >= LOCAL_CONCEPTS

@@ -17,6 +17,7 @@ from haemony.intake.dictionary import ColumnType, Entry
 from haemony.intake.draft.knowledge import unit_of
 from haemony.intake.draft.words import without_brackets, words
 from haemony.intake.readers import RawTable
+from haemony.intake.suspicions import sentinels
 
 MISSING_WORDS = frozenset(
     {"na", "n/a", "n.a.", "nan", "nd", "n.d.", "null", "none", "nil", "missing", "unknown",
@@ -27,8 +28,6 @@ MISSING_WORDS = frozenset(
 """Words that mean *not known* or *no number*, in small letters."""
 
 _ONLY_AMONG_NUMBERS = frozenset({"inf", "-inf", "+inf", "-", "--", "none", "nil", "?"})
-_SENTINELS = (-9999.0, -999.0, -99.0, -88.0, -9.0, -8.0, -7.0, -1.0, 9.0, 77.0, 88.0, 99.0, 777.0,
-              888.0, 999.0, 8888.0, 9999.0, 99999.0)  # fmt: skip
 _MARKS = frozenset("|=")
 _FEW = 20
 _FEW_NUMBERS = 10
@@ -106,7 +105,7 @@ def look_at(raw: RawTable, name: str, table: str) -> Column:
     declared = raw.missing.get(name, ())
     filled = filled.filter(~filled.is_in(declared)) if declared else filled
     words_missing, known, numbers = _without_missing_words(filled, decimal)
-    codes = _texts_of(known, numbers, _sentinels(numbers))
+    codes = _texts_of(known, numbers, sentinels(numbers))
     if codes:
         known = known.filter(~known.is_in(codes))
         numbers = _numbers(known, decimal)
@@ -158,22 +157,6 @@ def _without_missing_words(
         if numbers.len() or text.lower() not in _ONLY_AMONG_NUMBERS
     )
     return found, filled.filter(~filled.is_in(found)), numbers
-
-
-def _sentinels(numbers: pl.Series) -> tuple[float, ...]:
-    """Numbers such as -9 or 999 that lie far from all others and so can only be codes."""
-    coded = numbers.is_in(_SENTINELS)
-    rest = numbers.filter(~coded)
-    if not rest.len() or not coded.any():
-        return ()
-    low, high = min(rest.to_list()), max(rest.to_list())
-    margin = max(1.0, 0.5 * (high - low))
-    return tuple(
-        number
-        for number in _SENTINELS
-        if (count := int((numbers == number).sum()))
-        and ((number < 0 <= low) or (number > high + margin and count > 1))
-    )
 
 
 def _texts_of(

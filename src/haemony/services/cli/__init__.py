@@ -11,12 +11,15 @@ from typer.exceptions import TyperException
 from haemony.model.errors import Exit, HaemonyError
 from haemony.services.cli import (
     catalogue,
+    commons,
     contributions,
     demo,
     parties,
     privacy,
+    queries,
     releases,
     studies,
+    vocabulary,
     workspaces,
 )
 from haemony.services.cli.output import Output
@@ -37,8 +40,11 @@ contributions.add_to(app)
 parties.add_to(app)
 privacy.add_to(app)
 releases.add_to(app)
+queries.add_to(app)
 studies.add_to(app)
 catalogue.add_to(app)
+commons.add_to(app)
+vocabulary.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,106 @@
+"""Numbers that are suspicious as a column, though each could be true alone.
+
+A code for *missing* that nobody declared, a part of the cells in another unit: a cell-by-cell check
+sees values out of range, or nothing. Looked at together they have a pattern, and a way to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from haemony.model.element import Element
+
+SENTINELS = (-9999.0, -999.0, -99.0, -88.0, -9.0, -8.0, -7.0, -1.0, 9.0, 77.0, 88.0, 99.0, 777.0,
+             888.0, 999.0, 8888.0, 9999.0, 99999.0)  # fmt: skip
+"""Numbers that people write where nothing is known."""
+
+FEW = 2
+"""So many cells of another unit are a slip; more are a habit."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A pattern of some cells of a column.
+
+    Attributes:
+        cells: (n,) true where a cell belongs to it.
+        rule: What should hold.
+        fix: The way to mend it.
+    """
+
+    cells: pl.Series
+    rule: str
+    fix: str
+
+
+def sentinels(numbers: pl.Series) -> tuple[float, ...]:
+    """Numbers such as -9 or 999 that lie far from all others and so can only be codes.
+
+    Example:
+        >>> sentinels(pl.Series([61.0, 45.0, 70.0, 999.0, 999.0, -1.0]))
+        (-1.0, 999.0)
+    """
+    coded = numbers.is_in(SENTINELS)
+    rest = numbers.filter(~coded)
+    if not rest.len() or not coded.any():
+        return ()
+    low, high = min(rest.to_list()), max(rest.to_list())
+    margin = max(1.0, 0.5 * (high - low))
+    return tuple(
+        number
+        for number in SENTINELS
+        if (count := int((numbers == number).sum()))
+        and ((number < 0 <= low) or (number > high + margin and count > 1))
+    )
+
+
+def suspicions(numbers: pl.Series, element: Element, unit: str) -> Iterator[Suspicion]:
+    """What is suspicious about a column of numbers that feeds an element.
+
+    Args:
+        numbers: Its cells; null where missing or no number.
+        element: What it feeds.
+        unit: The unit its dictionary declares.
+
+    Example:
+        >>> from haemony.model.disease import disease
+        >>> haemoglobin = disease("aml").catalogue["haemoglobin"]
+        >>> cells = pl.Series([8.1, 9.0, 11.2, 81.0, 95.0, 102.0])
+        >>> (found,) = suspicions(cells, haemoglobin, "g/dL")
+        >>> found.rule, found.cells.to_list()
+        ('one unit in a column', [False, False, False, True, True, True])
+    """
+    codes = sentinels(numbers.drop_nulls())
+    coded = numbers.is_in(list(codes)).fill_null(value=False)
+    if codes:
+        listed = ", ".join(f"{code:g}" for code in codes)
+        fix = f"if {listed} stands for *not known*, list it under `missing`"
+        yield Suspicion(coded, "codes for missing values are declared", fix)
+    yield from _other_unit(numbers, coded, element, unit)
+
+
+def _other_unit(
+    numbers: pl.Series, coded: pl.Series, element: Element, unit: str
+) -> Iterator[Suspicion]:
+    """Cells that cannot be in the declared unit and fit another one that partners use."""
+    factor = element.units.get(unit, 1.0)
+    outside = ~_plausible(numbers, element, factor) & ~coded
+    best, most = "", FEW
+    for other, its in element.units.items():
+        fits = int((outside & _plausible(numbers, element, its)).sum())
+        if fits > most:
+            best, most = other, fits
+    if best:
+        cells = outside & _plausible(numbers, element, element.units[best])
+        fix = f"these cells fit {best}; convert them to {unit}, or split the column by unit"
+        yield Suspicion(cells, "one unit in a column", fix)
+
+
+def _plausible(numbers: pl.Series, element: Element, factor: float) -> pl.Series:
+    """Whether cells lie in the plausible range, if in the unit of this factor; missing ones do."""
+    low = element.low if element.low is not None else float("-inf")
+    high = element.high if element.high is not None else float("inf")
+    return (numbers * factor).is_between(low, high).fill_null(value=True)
