@@ -114,6 +114,7 @@ def follow_up(
             events["procedure_occurrence"].select(
                 "person_id", pl.col("procedure_date").alias("event")
             ),
+            events["observation"].select("person_id", pl.col("observation_date").alias("event")),
         ]
     )
     last = dated.group_by("person_id").agg(pl.col("event").max())

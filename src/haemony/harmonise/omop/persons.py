@@ -9,6 +9,9 @@ import polars as pl
 from haemony.harmonise.omop import concepts
 from haemony.harmonise.omop.rows import Context, Written, codes, numbered, of, trace
 
+EVENT_DATE = "observation_date"
+"""The field of an event that is no episode of the disease: the row lies on the day it happened."""
+
 
 def persons(by_table: Mapping[str, pl.DataFrame], context: Context) -> Written:
     """PERSON and CARE_SITE: sex, the centre as a pseudonym, and the derived year of birth."""
@@ -56,8 +59,12 @@ def observations(facts: pl.DataFrame, context: Context) -> Written:
     rows = facts.join(known, on="element", how="left", maintain_order="left").join(
         codes(elements), on=["element", "code"], how="left", maintain_order="left"
     )
+    is_event = pl.col("field") == EVENT_DATE
+    rows = rows.with_columns(
+        pl.when(is_event).then(pl.col("number").cast(pl.Int32)).otherwise("day").alias("day")
+    )
     rows = context.dated(rows).with_columns(
-        pl.col("number").alias("value_as_number"),
+        pl.when(~is_event).then("number").alias("value_as_number"),
         pl.when(pl.col("field") == "value_as_string").then("code").alias("value_as_string"),
         pl.col("value_concept_id").alias("value_as_concept_id"),
         pl.col("date").alias("observation_date"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 from haemony.harmonise.omop import concepts
+from haemony.harmonise.omop.persons import EVENT_DATE
 from haemony.model.element import Element, ValueType
 
 Scan = Callable[[str], pl.LazyFrame]
@@ -102,7 +103,18 @@ def _measurement(elements: list[Element], scan: Scan) -> pl.LazyFrame:
 
 
 def _observation(elements: list[Element], scan: Scan) -> pl.LazyFrame:
-    return _clinical(elements, scan, "observation")
+    events = [element for element in elements if element.field == EVENT_DATE]
+    others = [element for element in elements if element.field != EVENT_DATE]
+    frames = [_event(element, scan) for element in events]
+    if others:
+        frames.append(_clinical(others, scan, "observation").select(READ.names()).cast(READ))
+    return pl.concat(frames)
+
+
+def _event(element: Element, scan: Scan) -> pl.LazyFrame:
+    """The days on which an event happened that is no episode of the disease."""
+    mine = scan("observation").filter(pl.col("observation_concept_id") == element.concept_id)
+    return _day_as_number(_since_anchor(mine, "observation_date", scan), element)
 
 
 def _person(elements: list[Element], scan: Scan) -> pl.LazyFrame:
