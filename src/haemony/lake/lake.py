@@ -378,7 +378,7 @@ class Lake:
 
 def made_by(known: Disease) -> str:
     """Code version and catalogue: what, beside its files, decides how a contribution is written."""
-    tables = repr((sorted(known.catalogue.items()), known.rules)).encode()
+    tables = repr((sorted(known.catalogue.items()), known.rules, sorted(known.core))).encode()
     return f"haemony {version('haemony')}, catalogue {hashlib.sha256(tables).hexdigest()[:16]}"
 
 

@@ -88,6 +88,7 @@ class Disease:
         rules: What must hold for its patients.
         endpoints: Its time-to-event endpoints, by name.
         studies: Protocols that ship with the disease, by name.
+        core: Elements that a study of it cannot do without; quality level 2 asks for them.
         core_share: Share of patients that must have each core element at quality level 2.
     """
 
@@ -98,6 +99,7 @@ class Disease:
     rules: tuple[Rule, ...]
     endpoints: Mapping[str, Endpoint]
     studies: Mapping[str, Traversable]
+    core: frozenset[str]
     core_share: float = 0.8
 
 
@@ -141,7 +143,16 @@ def load_disease(code: str, name: str, *folders: Traversable, diagnosis: str = "
     catalogue = load_catalogue(*folders)
     if (diagnosis or name) not in catalogue[DIAGNOSIS].codes:
         raise TableSlip("values.csv", 0, f"{diagnosis or name!r} is no value of {DIAGNOSIS!r}")
-    return Disease(code, name, diagnosis or name, catalogue, rules, endpoints, studies)
+    core = frozenset(
+        row["element"]
+        for folder in folders
+        if (folder / "core.csv").is_file()
+        for _, row in rows(folder / "core.csv")
+        if row["disease"] in {"", code}
+    )
+    if strange := sorted(core - set(catalogue)):
+        raise TableSlip("core.csv", 0, f"no element is called {', '.join(strange)}")
+    return Disease(code, name, diagnosis or name, catalogue, rules, endpoints, studies, core)
 
 
 def together(diseases: Iterable[Disease]) -> Disease:
@@ -171,6 +182,7 @@ def together(diseases: Iterable[Disease]) -> Disease:
         tuple(dict.fromkeys(rule for one in known for rule in one.rules)),
         _union("endpoints.csv", (one.endpoints for one in known)),
         _union("studies", (one.studies for one in known)),
+        frozenset.intersection(*(one.core for one in known)),
         min(one.core_share for one in known),
     )
 

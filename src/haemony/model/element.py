@@ -86,7 +86,6 @@ class Element:
         low: Smallest plausible value, in ``unit``.
         high: Largest plausible value, in ``unit``.
         identifying: What it gives away about the patient.
-        core: Whether quality level 2 asks for it.
         method: How a finding is tested (``sequencing``, ``karyotype``): names its assay row.
         table: The OMOP (or omics) table it is written to.
         field: The field of that table that takes the value.
@@ -106,7 +105,6 @@ class Element:
     low: float | None
     high: float | None
     identifying: Identifying
-    core: bool
     method: str
     table: str
     field: str
@@ -263,7 +261,6 @@ def _element(
         low=_number(row["low"]),
         high=_number(row["high"]),
         identifying=Identifying(row["identifying"]),
-        core=row["importance"] == "core",
         method=row["method"],
         table=row["table"],
         field=row["field"],
@@ -289,7 +286,6 @@ def _gene_finding(
         low=None,
         high=None,
         identifying=Identifying.SENSITIVE,
-        core=row["importance"] == "core",
         method="sequencing",
         table="measurement",
         field="value_as_concept_id",

@@ -82,7 +82,7 @@ def _measured(
 
 def _core(disease: Disease) -> tuple[Element, ...]:
     elements = disease.catalogue.of("measurement")
-    return tuple(e for e in elements if e.core and e.type.is_numeric)
+    return tuple(e for e in elements if e.name in disease.core and e.type.is_numeric)
 
 
 def _others(element: Element) -> tuple[int, ...]:

@@ -167,9 +167,10 @@ def _without(harmonised: Harmonised, aside: pl.DataFrame) -> Mapping[str, pl.Dat
 
 
 def _completeness(harmonised: Harmonised, persons: pl.Series) -> pl.DataFrame:
+    disease = harmonised.disease
     known = harmonised.facts.group_by("element").agg(pl.col("person_id").n_unique().alias("known"))
     every = pl.DataFrame(
-        [(e.name, e.label, e.core) for e in harmonised.disease.catalogue.values()],
+        [(name, e.label, name in disease.core) for name, e in disease.catalogue.items()],
         schema={"element": pl.String, "label": pl.String, "core": pl.Boolean},
         orient="row",
     )

@@ -155,8 +155,8 @@ def _graded(much: bool) -> Impact:
 def _heavy(disease: Disease) -> Iterator[str]:
     """Core elements, and those that an endpoint is reckoned from."""
     text = " ".join(f"{end.days} {end.event}" for end in disease.endpoints.values())
-    for name, element in disease.catalogue.items():
-        if element.core or name in text:
+    for name in disease.catalogue:
+        if name in disease.core or name in text:
             yield name
 
 
