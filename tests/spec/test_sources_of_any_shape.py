@@ -10,7 +10,14 @@ import pytest
 
 import haemony as hm
 from haemony.intake import check
-from haemony.intake.dictionary import ColumnType, Entry, Role, Status
+from haemony.intake.dictionary import (
+    ColumnType,
+    Entry,
+    Role,
+    Status,
+    read_dictionary,
+    write_dictionary,
+)
 from haemony.model.disease import installed, together
 from support.contributions import ENTRIES, SMALL, contribution
 
@@ -129,6 +136,82 @@ def test_many_repeated_patients_block(tmp_path: Path) -> None:
     given = contribution(tmp_path / "c", SMALL + "A,61,f,99,850,1,40,300,1,\n")
 
     assert blocking(given) == ["at most 5% of the rows repeat a patient"]
+
+
+def test_a_table_of_calls_may_be_all_there_is(workspace: hm.Workspace, tmp_path: Path) -> None:
+    """A source of variants alone has as many rows of a patient as the patient has calls."""
+    calls = "patient,gene\nA,NPM1\nA,FLT3\nB,TP53\n"
+    entries = [ENTRIES[0], Entry("clinical", "gene", element="variant_gene")]
+
+    release = hm.admit([contribution(tmp_path / "c", calls, entries)], workspace).release
+
+    assert release.table("person").height == 2
+    assert sorted(release.table("variant")["gene"]) == ["FLT3", "NPM1", "TP53"]
+
+
+def test_a_patient_of_whom_nobody_knows_is_not_alive(
+    workspace: hm.Workspace, tmp_path: Path
+) -> None:
+    """Last contact without a vital status is kept, and nobody is taken to be alive for it."""
+    text = TIMES.replace("B,20,0", "B,20,")
+
+    release = hm.admit([contribution(tmp_path / "c", text, STATUS)], workspace).release
+
+    table = release.features(["last_contact_day", "vital_status"]).sort("last_contact_day")
+    assert table["vital_status"].to_list() == ["dead", None, "dead", "alive"]
+    assert table["last_contact_day"].null_count() == 0
+
+
+def test_days_of_repeated_values_may_be_years(workspace: hm.Workspace, tmp_path: Path) -> None:
+    """The day a value belongs to is converted like any other time."""
+    entries = [
+        *ENTRIES[:2],
+        Entry("labs", "patient", role=Role.PATIENT),
+        Entry("labs", "years", type=ColumnType.NUMBER, unit="a", status=Status.UNMAPPED,
+              note="When it was counted."),
+        Entry("labs", "wbc", type=ColumnType.NUMBER, unit="10*9/L", element="wbc", at="years"),
+    ]  # fmt: skip
+    given = contribution(tmp_path / "c", "patient,age\nA,61\n", entries)
+    (given.folder / "labs.csv").write_text("patient,years,wbc\nA,0,5\nA,2,7\n", encoding="utf-8")
+    described = given.folder / "contribution.yaml"
+    content = described.read_text(encoding="utf-8")
+    described.write_text(content + "  labs: {file: labs.csv}\n", encoding="utf-8")
+
+    release = hm.admit([hm.Contribution.load(given.folder)], workspace).release
+
+    counts = release.table("measurement").sort("measurement_date")
+    apart = counts["measurement_date"].diff().drop_nulls().dt.total_days().to_list()
+    assert (counts["value_as_number"].to_list(), apart) == ([5.0, 7.0], [730])
+
+
+def test_where_day_0_is_the_transplant_there_was_one(
+    workspace: hm.Workspace, tmp_path: Path
+) -> None:
+    """A registry of transplants need not say that each happened on its day 0."""
+    kind = Entry("clinical", "graft", type=ColumnType.CATEGORY, values={"MUD": ""},
+                 element="transplant_type", value_map={"MUD": "allogeneic unrelated"})  # fmt: skip
+    given = contribution(tmp_path / "c", "patient,graft\nA,MUD\nB,\n", [ENTRIES[0], kind])
+    described = given.folder / "contribution.yaml"
+    content = described.read_text(encoding="utf-8")
+    described.write_text(content.replace("diagnosis}", "transplant}"), encoding="utf-8")
+
+    release = hm.admit([hm.Contribution.load(given.folder)], workspace).release
+
+    table = release.features(["transplant_day", "transplant_type"]).sort("transplant_type")
+    assert table.drop("person_id").rows() == [(0, None), (0, "allogeneic unrelated")]
+    assert not release.table("set_aside").height
+
+
+def test_an_equals_sign_may_stand_in_a_value(tmp_path: Path) -> None:
+    """A code such as <=20 is written with a backslash before its equals sign, and read back."""
+    entry = Entry("clinical", "age", values={"<=20": "up to 20"}, value_map={"<=20": "a=b"})
+    path = tmp_path / "dictionary.csv"
+
+    write_dictionary([entry], path)
+    (read,) = read_dictionary(path)
+
+    assert "<\\=20=up to 20" in path.read_text(encoding="utf-8-sig")
+    assert (read.values, read.value_map) == (entry.values, entry.value_map)
 
 
 def test_one_release_holds_several_diseases(workspace: hm.Workspace, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from haemony.harmonise.facts import FACTS
 from haemony.intake.contribution import Assay
+from haemony.intake.dictionary import EVERY
 from haemony.model.element import Catalogue, Element, Finding
 from haemony.model.errors import UsageError
 from haemony.privacy.payload import SET_ASIDE
@@ -136,7 +137,7 @@ def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -
         calls, file, column = _calls(protected, stated, catalogue, assay)
         by_gene = calls.partition_by("variant_gene", as_dict=True)
         tested = protected.tables[assay.tested].frame.select(PERSON).unique().sort(PERSON)
-        genes = {catalogue.symbols.get(gene, gene) for gene in assay.genes}
+        genes = _covered(assay, catalogue)
         for element in catalogue.values():
             if not element.from_variants or element.method != assay.method:
                 continue
@@ -145,6 +146,13 @@ def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -
                 carriers = rule.carriers(by_gene.get((rule.gene,), calls.clear()))
                 derived.append(_finding(element, carriers, tested, file, column))
     return pl.concat(derived)
+
+
+def _covered(assay: Assay, catalogue: Catalogue) -> set[str]:
+    """The genes of an assay under their approved symbols; all of the catalogue for an exome."""
+    if EVERY in assay.genes:
+        return set(catalogue.genes)
+    return {catalogue.symbols.get(gene, gene) for gene in assay.genes}
 
 
 def _calls(

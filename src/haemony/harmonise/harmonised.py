@@ -10,11 +10,13 @@ import polars as pl
 from haemony.harmonise import cytogenetics, genomics
 from haemony.harmonise.facts import account, state
 from haemony.harmonise.omop.write import Context, write
-from haemony.intake.contribution import DESCRIPTION
+from haemony.intake.contribution import DESCRIPTION, Origin
 from haemony.model.disease import DIAGNOSIS, Disease
 from haemony.model.element import RECORD_TABLES
-from haemony.privacy.payload import SET_ASIDE
-from haemony.privacy.protect import Protected
+from haemony.privacy.payload import ROW, SET_ASIDE
+from haemony.privacy.protect import PERSON, Protected
+
+TRANSPLANT = RECORD_TABLES["procedure_occurrence"]
 
 COMPARISON = pl.Schema(
     {
@@ -73,6 +75,7 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
     stated, rejected = genomics.drop_rejected(stated)
     stated, unanchored = _anchored_status(stated)
     stated, alive = _causes_of_deaths(stated)
+    stated = pl.concat([stated, _transplants(protected, stated)])
     stated, headless = _complete_records(stated, disease)
     derived = _derive(protected, disease, stated)
     is_stated = pl.col("element").is_in(stated["element"].unique().implode())
@@ -114,6 +117,28 @@ def _diagnoses(protected: Protected, disease: Disease, stated: pl.DataFrame) -> 
         pl.lit(DESCRIPTION).alias("file"),
         pl.lit(None, pl.Int64).alias("row"),
         pl.lit("disease").alias("column"),
+    )
+
+
+def _transplants(protected: Protected, stated: pl.DataFrame) -> pl.DataFrame:
+    """Where day 0 is the transplant, everybody of whom no other day is stated had one on it."""
+    if protected.description.origin is not Origin.TRANSPLANT:
+        return stated.clear()
+    told = stated.filter(pl.col("element") == TRANSPLANT)["person_id"]
+    rows = [
+        table.frame.select(PERSON, pl.lit(table.file).alias("file"), pl.col(ROW).alias("row"))
+        for table in protected.tables.values()
+    ]
+    first = pl.concat(rows).unique(PERSON, keep="first", maintain_order=True)
+    return first.filter(~pl.col(PERSON).is_in(told.implode())).select(
+        PERSON,
+        pl.lit(TRANSPLANT).alias("element"),
+        pl.lit(0, pl.Int32).alias("day"),
+        pl.lit(0.0).alias("number"),
+        pl.lit(None, pl.String).alias("code"),
+        "file",
+        pl.col("row").cast(pl.Int64),
+        pl.lit("timeline.origin").alias("column"),
     )
 
 

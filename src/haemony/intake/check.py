@@ -56,6 +56,9 @@ PROBLEMS = pl.Schema(
     }
 )
 
+RECORDS_OF_MANY = "variant_"
+"""Elements of which a patient has many rows: a table of calls may be the only one of a source."""
+
 WRONG_SHARE = 0.05
 """Above this share of wrong cells in a mapped column the dictionary contradicts the data."""
 
@@ -390,21 +393,30 @@ def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterat
         file = tables[contribution.patients].path.name
         yield _frame([_whole(Severity.ERROR, file, "", "the patient table has rows", "add them")])
     column = dictionary.patient_column(contribution.patients) or ""
-    twice = master.is_duplicated() & master.is_not_null() & (master != "")
-    rule, fix = "one row per patient", "merge the rows; until then the first row's values are used"
-    yield _rows(tables[contribution.patients], twice, column, Severity.WARNING, rule, fix)
-    named = master.filter(master.is_not_null() & (master != ""))
-    if named.len() - named.n_unique() > WRONG_SHARE * master.len():
-        file = tables[contribution.patients].path.name
-        rule = f"at most {WRONG_SHARE:.0%} of the rows repeat a patient"
-        fix = "merge the rows, or name another table under `patients`"
-        yield _frame([_whole(Severity.ERROR, file, column, rule, fix)])
+    yield from _twice(contribution, tables[contribution.patients], master, column)
     master_file = tables[contribution.patients].path.name
     for name, patients in ids.items():
         if name != contribution.patients:
             column = dictionary.patient_column(name) or ""
             yield _absent(tables[name], patients, master)
             yield _strays(tables[name], column, patients, master, master_file)
+
+
+def _twice(
+    contribution: Contribution, table: RawTable, master: pl.Series, column: str
+) -> Iterator[pl.DataFrame]:
+    """Patients with several rows in the patient table; a table of calls may have many of each."""
+    mapped = contribution.dictionary.mapped(contribution.patients)
+    if any(entry.element.startswith(RECORDS_OF_MANY) for entry in mapped):
+        return
+    twice = master.is_duplicated() & master.is_not_null() & (master != "")
+    rule, fix = "one row per patient", "merge the rows; until then the first row's values are used"
+    yield _rows(table, twice, column, Severity.WARNING, rule, fix)
+    named = master.filter(master.is_not_null() & (master != ""))
+    if named.len() - named.n_unique() > WRONG_SHARE * master.len():
+        rule = f"at most {WRONG_SHARE:.0%} of the rows repeat a patient"
+        fix = "merge the rows, or name another table under `patients`"
+        yield _frame([_whole(Severity.ERROR, table.path.name, column, rule, fix)])
 
 
 def _strays(

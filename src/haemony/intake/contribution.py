@@ -64,7 +64,7 @@ class Assay:
         method: The method its findings carry in the catalogue (``sequencing``).
         calls: The table with one row per detected variant.
         tested: The table whose patients were all tested.
-        genes: The genes it covers, approved or former symbols.
+        genes: The genes it covers, approved or former symbols; ``*`` for an exome or genome.
     """
 
     name: str

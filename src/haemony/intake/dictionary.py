@@ -17,6 +17,9 @@ from typing import TypeVar
 from haemony.intake.readers import read
 from haemony.model.errors import UsageError
 
+ESCAPED = r"\="
+"""An equals sign inside a value or its meaning: ``<\\=20`` is ``<=20``."""
+
 EVERY = "*"
 """In the name of a column: one line for all columns of that pattern, none of which is mapped."""
 
@@ -183,9 +186,13 @@ def write_dictionary(entries: Iterable[Entry], path: Path) -> None:
         writer.writerows([_cell(getattr(entry, name)) for name in HEADER] for entry in entries)
 
 
+def _escaped(text: str) -> str:
+    return text.replace("=", ESCAPED)
+
+
 def _cell(value: object) -> str:
     if isinstance(value, Mapping):
-        return "|".join(f"{key}={meaning}" for key, meaning in value.items())
+        return "|".join(f"{_escaped(key)}={_escaped(text)}" for key, text in value.items())
     if isinstance(value, tuple):
         return "|".join(value)
     return str(value)
@@ -228,6 +235,6 @@ def _entry(cells: Mapping[str, str], file: str, line: int) -> Entry:
 def _pairs(text: str) -> dict[str, str]:
     pairs = {}
     for part in filter(None, (piece.strip() for piece in text.split("|"))):
-        key, _, meaning = part.partition("=")
-        pairs[key.strip()] = meaning.strip()
+        key, _, meaning = part.replace(ESCAPED, "\0").partition("=")
+        pairs[key.strip().replace("\0", "=")] = meaning.strip().replace("\0", "=")
     return pairs

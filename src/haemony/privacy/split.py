@@ -22,7 +22,7 @@ from haemony.privacy.identities import Identities
 from haemony.privacy.linkage import Encodings, Identity, LinkageKey, encode
 from haemony.privacy.payload import ROW, SET_ASIDE, TOKEN, Payload, Table
 from haemony.privacy.pseudonyms import SiteKey
-from haemony.privacy.timeline import UNREADABLE, as_days, count_days, origins
+from haemony.privacy.timeline import UNREADABLE, as_days, count_days, in_days, origins
 
 TOKEN_BYTES = 16
 CENTRE = "centre"
@@ -198,6 +198,8 @@ def _by_token(
     shipped = numbered.with_columns(
         _blacked_out(numbered, contribution, name, c, decimal) for c in sorted(columns)
     ).with_columns(count_days(checked, name, patients, day_zero))
+    times = {entry.at for entry in entries if entry.at} - {entry.column for entry in entries}
+    shipped = shipped.with_columns(in_days(checked, name, times))
     frame = shipped.filter(known).select(
         patients.filter(known).replace_strict(tokens, return_dtype=pl.String).alias(TOKEN),
         ROW,

@@ -6,7 +6,7 @@ origin, and the date of that event is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import polars as pl
@@ -14,6 +14,9 @@ import polars as pl
 from haemony.intake.cells import parse
 from haemony.intake.check import CheckReport
 from haemony.intake.dictionary import ColumnType, Entry
+
+DAYS = {"wk": 7.0, "mo": 30.4375, "a": 365.25}
+"""Days in a week, a month and a year of UCUM's mean length."""
 
 UNREADABLE = "■"
 """Stands for a cell that cannot be read as its dictionary declares: it is wrong, not missing."""
@@ -49,6 +52,30 @@ def count_days(
         cells = parse(frame[column], _declared(checked, table, column))
         days = (cells.values - origin).dt.total_days().cast(pl.String).fill_null(UNREADABLE)
         counted.append(pl.select(pl.when(~cells.missing).then(days).alias(column)).to_series())
+    return counted
+
+
+def in_days(checked: CheckReport, table: str, columns: Collection[str]) -> list[pl.Series]:
+    """The columns that give the day of other cells, in days whatever their unit.
+
+    Args:
+        checked: The contribution as it was read.
+        table: Name of the table.
+        columns: Columns of times; those in days and those that are dates stay as they are.
+    """
+    frame, decimal = checked.tables[table].frame, checked.tables[table].layout.decimal or "."
+    counted = []
+    for column in sorted(columns):
+        entry = _declared(checked, table, column)
+        factor = DAYS.get(entry.unit, 1.0)
+        if entry.type is not ColumnType.DATE and factor != 1.0:
+            cells = parse(frame[column], entry, decimal)
+            days = (cells.values * factor).round().cast(pl.Int64).cast(pl.String)
+            counted.append(
+                pl.select(pl.when(~cells.missing).then(days.fill_null(UNREADABLE)).alias(column))
+                .to_series()
+                .alias(column)
+            )
     return counted
 
 

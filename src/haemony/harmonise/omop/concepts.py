@@ -19,6 +19,7 @@ PROCEDURE_ID = 1147082
 
 EPISODE_TYPE = 32809
 DERIVED_PERIOD = 2_000_000_041
+STATUS_UNKNOWN = 2_000_000_042
 
 TIME_ORIGIN = 2_000_000_001
 ORIGINS = {
@@ -68,6 +69,7 @@ LABELS = {
     32843: "another CDM instance",
     32879: "registry",
     DERIVED_PERIOD: "observed until the last dated event (derived)",
+    STATUS_UNKNOWN: "observed until last contact, vital status not known",
     TIME_ORIGIN: "time origin (day 0) of the source",
     2_000_000_011: "time origin: diagnosis",
     2_000_000_012: "time origin: sampling",

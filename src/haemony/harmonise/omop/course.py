@@ -103,7 +103,8 @@ def follow_up(
     """The observation period ends at last contact; the dead died on that day.
 
     A person without a day of last contact is observed until their last dated event, and the
-    period's type says that it was derived.
+    period's type says that it was derived. It also says of whom nobody knows whether they were
+    alive at last contact: no DEATH row would otherwise mean *alive*.
     """
     contact = of(stated, "last_contact_day")
     known = contact.select("person_id", pl.col("number").cast(pl.Int32).alias("day"))
@@ -123,15 +124,18 @@ def follow_up(
     )
     periods = periods.join(last, on="person_id", how="left").join(context.anchors, on="person_id")
     stated_end = pl.col("day").is_not_null()
+    told = pl.col("person_id").is_in(of(stated, "vital_status")["person_id"].implode())
     periods = periods.with_columns(
         pl.col("anchor").alias("observation_period_start_date"),
         pl.when(stated_end)
         .then(pl.col("date"))
         .otherwise(pl.max_horizontal("anchor", "event"))
         .alias("observation_period_end_date"),
-        pl.when(stated_end)
-        .then(pl.lit(context.type_concept_id))
-        .otherwise(pl.lit(concepts.DERIVED_PERIOD))
+        pl.when(~stated_end)
+        .then(pl.lit(concepts.DERIVED_PERIOD))
+        .when(~told)
+        .then(pl.lit(concepts.STATUS_UNKNOWN))
+        .otherwise(pl.lit(context.type_concept_id))
         .alias("period_type_concept_id"),
     )
     periods = numbered(periods, "observation_period_id", context.base, "person_id")

@@ -205,9 +205,8 @@ def _death(elements: list[Element], scan: Scan) -> pl.LazyFrame:
 
 def _vital_status(elements: list[Element], scan: Scan) -> pl.LazyFrame:
     """Dead where DEATH has a row; alive where follow-up was stated and DEATH has none."""
-    followed = scan("observation_period").filter(
-        pl.col("period_type_concept_id") != concepts.DERIVED_PERIOD
-    )
+    silent = [concepts.DERIVED_PERIOD, concepts.STATUS_UNKNOWN]
+    followed = scan("observation_period").filter(~pl.col("period_type_concept_id").is_in(silent))
     dead = scan("death").select("person_id", pl.lit("dead").alias("code"))
     status = followed.select("person_id").join(dead, on="person_id", how="left")
     rows = status.with_columns(pl.col("code").fill_null("alive"))
