@@ -151,16 +151,19 @@ class RawTable:
     blank_before: tuple[int, ...] = ()
 
     def with_row_numbers(self, column: str | None) -> RawTable:
-        """The same table with its row numbers as a first column; itself where none is named.
+        """The same table with file and row number as a first column; itself where none is named.
+
+        The file is part of it, as a partner's other files have the same row numbers.
 
         >>> frame = pl.DataFrame({"age": ["61", "45"]})
         >>> table = RawTable("clinical", Path("clinical.csv"), frame, Layout())
         >>> table.with_row_numbers("patient").frame["patient"].to_list()
-        ['2', '3']
+        ['clinical.csv:2', 'clinical.csv:3']
         """
         if column is None:
             return self
-        rows = [str(self.row_number(index)) for index in range(self.frame.height)]
+        file = self.path.name
+        rows = [f"{file}:{self.row_number(index)}" for index in range(self.frame.height)]
         numbers = pl.Series(column, rows, dtype=pl.String)
         return replace(self, frame=pl.DataFrame([numbers, *self.frame.get_columns()]))
 
