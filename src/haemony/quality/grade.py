@@ -6,6 +6,7 @@ level below it holds. Values that break a clinical rule are kept aside under the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -21,6 +22,9 @@ from haemony.model.element import Element
 from haemony.quality.cdm import Finding, check_cdm
 from haemony.quality.queries import Answer, Query, queries
 from haemony.quality.wide import wide
+
+BROKEN = pl.Schema({"rule": pl.String, "person_id": pl.Int64, "file": pl.String, "row": pl.Int64})
+"""The rows from which the values of a broken rule came."""
 
 NO_ANSWERS: Mapping[str, Answer] = MappingProxyType({})
 
@@ -81,6 +85,7 @@ class Graded:
         completeness: ``element``, ``label``, ``known``, ``persons``: core elements first.
         rules: Every rule of the disease, judged.
         cdm: Checks of the tables that did not hold.
+        broken: Where the values that break a rule stand, columns as in :data:`BROKEN`.
         answers: What people have decided about its queries, by key.
     """
 
@@ -90,6 +95,7 @@ class Graded:
     completeness: pl.DataFrame
     rules: tuple[Judged, ...]
     cdm: tuple[Finding, ...]
+    broken: pl.DataFrame
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
@@ -113,17 +119,17 @@ def grade(harmonised: Harmonised, answers: Mapping[str, Answer] = NO_ANSWERS) ->
     disease = harmonised.disease
     persons = harmonised.protected.anchors["person_id"]
     frame = _rule_frame(harmonised, persons)
-    judged, aside = _judge(disease.rules, frame, harmonised.facts)
+    judged, aside, broken = _judge(disease.rules, frame, harmonised.facts)
     tables = _without(harmonised, aside) if aside.height else harmonised.tables
     completeness = _completeness(harmonised, persons)
     cdm = check_cdm(tables)
     verdicts = (
         _received(harmonised),
         _conformant(harmonised),
-        _complete(completeness, disease.core_share),
-        _plausible(judged, cdm),
+        complete(completeness, disease.core_share),
+        plausible(judged, cdm),
     )
-    return Graded(harmonised, tables, verdicts, completeness, judged, cdm, answers)
+    return Graded(harmonised, tables, verdicts, completeness, judged, cdm, broken, answers)
 
 
 def _rule_frame(harmonised: Harmonised, persons: pl.Series) -> pl.DataFrame:
@@ -137,10 +143,11 @@ def _rule_frame(harmonised: Harmonised, persons: pl.Series) -> pl.DataFrame:
 
 def _judge(
     rules: tuple[Rule, ...], frame: pl.DataFrame, facts: pl.DataFrame
-) -> tuple[tuple[Judged, ...], pl.DataFrame]:
-    """Judge every rule; give back the facts that the broken ones set aside."""
+) -> tuple[tuple[Judged, ...], pl.DataFrame, pl.DataFrame]:
+    """Judge every rule; give back the facts the broken ones set aside, and where they stand."""
     judged: list[Judged] = []
     aside = [facts.clear().with_columns(pl.lit("").alias("reason"))]
+    places = [pl.DataFrame(schema=BROKEN)]
     for rule in rules:
         holds = frame.select(pl.sql_expr(rule.expression).alias("holds")).to_series()
         broken = frame.filter(~holds.fill_null(value=True))["person_id"]
@@ -150,9 +157,24 @@ def _judge(
             pl.col("person_id").is_in(broken.implode())
             & pl.col("element").is_in(list(rule.sets_aside))
         )
+        if broken.len():
+            places.append(_places(rule, broken, facts))
         aside.append(lost.with_columns(pl.lit(f"breaks the rule: {rule.name}").alias("reason")))
     key = ["person_id", "element", "file", "row", "column"]
-    return tuple(judged), pl.concat(aside).unique(key, keep="first", maintain_order=True)
+    lost = pl.concat(aside).unique(key, keep="first", maintain_order=True)
+    return tuple(judged), lost, pl.concat(places)
+
+
+def _places(rule: Rule, broken: pl.Series, facts: pl.DataFrame) -> pl.DataFrame:
+    """Where the values stand of which the persons' break of a rule is made."""
+    used = re.findall(r"\w+", rule.expression)
+    mine = facts.filter(
+        pl.col("person_id").is_in(broken.implode()),
+        pl.col("element").is_in(used),
+        pl.col("row").is_not_null(),
+    )
+    placed = mine.select(pl.lit(rule.name).alias("rule"), "person_id", "file", "row")
+    return placed.unique(maintain_order=True)
 
 
 def _without(harmonised: Harmonised, aside: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
@@ -199,7 +221,8 @@ def _conformant(harmonised: Harmonised) -> Verdict:
     return Verdict(Level.CONFORMANT, not reasons, reasons)
 
 
-def _complete(completeness: pl.DataFrame, threshold: float) -> Verdict:
+def complete(completeness: pl.DataFrame, threshold: float) -> Verdict:
+    """Level 2: each core element is known for at least this share of the persons."""
     short = completeness.filter(pl.col("core") & (pl.col("known") < threshold * pl.col("persons")))
     reasons = tuple(
         f"{row['label']} is known for {row['known']} of {row['persons']} patients "
@@ -209,7 +232,8 @@ def _complete(completeness: pl.DataFrame, threshold: float) -> Verdict:
     return Verdict(Level.COMPLETE, not reasons, reasons)
 
 
-def _plausible(judged: tuple[Judged, ...], cdm: tuple[Finding, ...]) -> Verdict:
+def plausible(judged: tuple[Judged, ...], cdm: tuple[Finding, ...]) -> Verdict:
+    """Level 3: every rule is broken within its tolerance, and the tables hold the CDM's checks."""
     reasons = [
         f"“{rule.rule}” is broken by {rule.broken} of {rule.judged} patients "
         f"({rule.tolerance:.1%} are tolerated): {rule.reason}"

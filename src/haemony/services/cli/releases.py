@@ -6,18 +6,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from haemony.duplicates import Screened, screen_release
 from haemony.export import exposure
+from haemony.intake.readers import read
 from haemony.lake import Release
 from haemony.lake.lake import Health
 from haemony.lake.lineage import Trace, trace_row
 from haemony.lake.manifest import Member
+from haemony.model.disease import disease
 from haemony.model.errors import Exit
+from haemony.privacy.anonymity.table import check_columns
 from haemony.privacy.assessment import describe
 from haemony.quality.differences import differences
+from haemony.quality.grade import reached
 from haemony.quality.profile import Guard, Profile
+from haemony.quality.thresholds import check_names, regraded
 from haemony.services.cli import checks
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
 from haemony.services.cli.privacy import courses, export, rows_of
@@ -44,6 +50,9 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog="Example: haemony release profile -w commons --html profile.html")(profile)
     checks.add_to(group)
     group.command(epilog="Example: haemony release compare amlsg sal_ctab -w commons")(compare)
+    group.command(epilog="Example: haemony release regrade --thresholds strict.csv -w commons")(
+        regrade
+    )
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
 
@@ -151,6 +160,38 @@ def _told(one: Profile) -> tuple[str, ...]:
     low, middle, high = (one.quantiles.get(part) for part in (0.25, 0.5, 0.75))
     quartiles = "" if low is None or high is None else f"{low:g} to {high:g}"
     return known, share, "" if middle is None else f"{middle:g}", quartiles
+
+
+def regrade(
+    thresholds: Annotated[
+        Path, typer.Option("--thresholds", help="CSV of `name,threshold`; see reference/quality.")
+    ],
+    number: NumberArgument = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Ask which level each contribution would reach by other thresholds; nothing is changed."""
+    output = Output(json)
+    given = _thresholds(thresholds)
+    members = Workspace(workspace).lake.release(number).manifest.members
+    check_names(given, (member.grade for member in members))
+    rows = []
+    for member in members:
+        share = disease(str(member.facts["disease"])).core_share
+        verdicts = regraded(member.grade, given, share)
+        reasons = next(("; ".join(v.reasons) for v in verdicts if not v.holds), "")
+        rows.append((member.id, member.level, int(reached(verdicts)), reasons))
+    columns = ("contribution", "level", "would be", "why not the next")
+    output.table("By these thresholds", columns, rows)
+    output.value([dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _thresholds(path: Path) -> dict[str, float]:
+    """Shares by name, from a CSV of two columns."""
+    frame = read(path).frame
+    check_columns(frame, ["name", "threshold"])
+    shares = frame["threshold"].cast(pl.Float64, strict=False).fill_null(-1.0)
+    return dict(zip(frame["name"].fill_null(""), shares, strict=True))
 
 
 def compare(
