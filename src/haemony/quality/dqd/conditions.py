@@ -30,6 +30,9 @@ from haemony.quality.dqd.views import View, not_whole
 
 AFTER_DEATH = timedelta(days=60)
 AROUND_VISIT = timedelta(days=7)
+SORTED_AT_ONCE = 16_000_000
+"""Keys that are sorted at once; more would need memory in proportion."""
+
 SEXES = {"male": 8507, "female": 8532}
 
 
@@ -76,12 +79,20 @@ def _datatype(check: Check, view: View, _around: Surroundings) -> Condition:
 
 
 def _key(check: Check, view: View, _around: Surroundings) -> Condition:
-    """Rows that share their key with another: a sorted column has them side by side."""
-    value = view.value(check.field)
-    keys = view.frame.select(value.alias("key")).collect(engine="streaming")["key"]
-    keys = keys.drop_nulls().sort()
-    again = keys.filter(keys == keys.shift(1)).unique()
-    return Condition(_among(value, again))
+    """Rows that share their key with another."""
+    return Condition(_among(view.value(check.field), _repeated(check.field, view)))
+
+
+def _repeated(field: str, view: View) -> pl.Series:
+    """Keys of more than one row: sorted they lie side by side, part by part to spare memory."""
+    parts = max(1, -(-view.rows // SORTED_AT_ONCE))
+    key = view.value(field).alias(field)
+    found = [pl.Series(field, [], pl.Int64)]
+    for part in range(parts):
+        mine = (pl.col(field) % parts + parts) % parts == part
+        keys = view.frame.select(key).filter(mine).collect(engine="streaming")[field].sort()
+        found.append(keys.filter(keys == keys.shift(1)).unique())
+    return pl.concat(found)
 
 
 def _reference(check: Check, view: View, around: Surroundings) -> Condition:

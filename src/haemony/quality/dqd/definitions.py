@@ -140,8 +140,10 @@ class Check:
         if self.type.name == "plausibleUnitConceptIds":
             units = self.argument.split()
             return ", ".join("no unit" if unit == NO_UNIT else unit for unit in units)
-        return {"next year": "the coming year"}.get(self.argument, self.argument)
+        return _SPOKEN.get(self.argument, self.argument)
 
+
+_SPOKEN = {"next year": "the coming year", "person.birth_datetime": "birth"}
 
 NO_UNIT = "-1"
 """Stands among plausible units for none at all."""

@@ -155,14 +155,21 @@ def _persons(view: View | None) -> pl.DataFrame:
     day = _known(view, "birth_datetime", pl.Date())
     year = _known(view, "year_of_birth", pl.Int64())
     month, of_month = (_known(view, f"{part}_of_birth", pl.Int64()) for part in ("month", "day"))
-    born = pl.date(year, month.fill_null(1), of_month.fill_null(1))
+    born = _date(year, month.fill_null(1), of_month.fill_null(1))
     persons = view.frame.select(
         view.value(PERSON).alias(PERSON),
         pl.coalesce(day, born).alias(BORN),
-        pl.coalesce(day, pl.date(year, 6, 1)).alias(MIDYEAR),
+        pl.coalesce(day, _date(year, pl.lit(6), pl.lit(1))).alias(MIDYEAR),
         _known(view, "gender_concept_id", pl.Int64()).alias(SEX),
     )
     return persons.drop_nulls(PERSON).group_by(PERSON).min().collect()
+
+
+def _date(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """A date, or nothing where there is no such day."""
+    parts = (part.cast(pl.String).str.zfill(2) for part in (month, day))
+    text = pl.concat_str(year.cast(pl.String).str.zfill(4), *parts, separator="-")
+    return text.str.to_date("%Y-%m-%d", strict=False)
 
 
 def _deaths(view: View | None) -> pl.DataFrame:
