@@ -42,6 +42,8 @@ _MODULES = {
     Format.POR: "statistical",
     Format.STATA: "statistical",
     Format.R: "rdata",
+    Format.VCF: "vcf",
+    Format.MAF: "maf",
 }
 
 

@@ -39,6 +39,8 @@ class Format(StrEnum):
     POR = "SPSS portable file"
     STATA = "Stata file"
     R = "R data"
+    VCF = "VCF"
+    MAF = "MAF with comment lines"
 
 
 _SUFFIXES = {
@@ -58,6 +60,7 @@ _SUFFIXES = {
     ".rdata": Format.R,
     ".rda": Format.R,
     ".rds": Format.R,
+    ".vcf": Format.VCF,
 }
 _COMPRESSIONS = {".gz", ".bz2", ".xz"}
 
@@ -68,9 +71,11 @@ _SIGNATURES = (
     (b"$FL2", Format.SAV),
     (b"$FL3", Format.SAV),
     (b"<stata_dta>", Format.STATA),
+    (b"##fileformat=VCF", Format.VCF),
 )
 _OLD_STATA = re.compile(rb"[\x69\x6c\x6e\x6f\x71-\x73][\x01\x02]\x01\x00", re.DOTALL)
 _R = re.compile(rb"RD[AX][23]\n|X\n\0\0\0[\2\3]\0|A\n[23]\n[0-9]+\n|B\n[\2\3]\0\0\0")
+_MAF = re.compile(rb"(?:\xef\xbb\xbf)?(?:#[^\n]*\n)+[^\n]*\bHugo_Symbol\t")
 _PORTABLE = b"SPSS PORT FILE"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
@@ -88,7 +93,8 @@ def recognise(path: Path) -> Format:
     head = _head(path)
     found = _by_signature(path, head) or _text(path, head)
     claimed = claimed_format(path)
-    if claimed is not None and claimed is not found:
+    is_text = claimed is Format.DELIMITED and found is Format.MAF
+    if claimed not in {None, found} and not is_text:
         raise MisnamedFile(path, claimed=claimed, found=found, suffix=_suffix(found))
     return found
 
@@ -104,6 +110,8 @@ def claimed_format(path: Path) -> Format | None:
 
 
 def _suffix(found: Format) -> str:
+    if found is Format.MAF:  # not among the suffixes: a MAF without comments is plain text
+        return ".maf"
     return next(suffix for suffix, form in _SUFFIXES.items() if form is found)
 
 
@@ -148,6 +156,8 @@ def _by_signature(path: Path, head: bytes) -> Format | None:
             return form
     if _R.match(head):
         return Format.R
+    if _MAF.match(head):
+        return Format.MAF
     if _PORTABLE in head.replace(b"\r", b"").replace(b"\n", b"")[:500]:
         return Format.POR
     return Format.STATA if _OLD_STATA.match(head) else None
