@@ -613,7 +613,7 @@ def test_a_committee_reads_what_failed_and_what_to_ask() -> None:
 
 
 def test_the_command_checks_a_release(tmp_path: Path, amlsg_workspace: hm.Workspace) -> None:
-    """A release of our own breaks no rule of the CDM; what trials do not have is told, exit 1."""
+    """Local concepts are not standard, and trials have no visits: told, exit 1; nothing else."""
     page, written = tmp_path / "checks.html", tmp_path / "dqd.json"
     options = ["--workspace", str(amlsg_workspace.folder), "--json"]
     lenient = tmp_path / "thresholds.csv"
@@ -621,6 +621,7 @@ def test_the_command_checks_a_release(tmp_path: Path, amlsg_workspace: hm.Worksp
         "check,table,field,concept,threshold\n"
         "measurePersonCompleteness,,,,100\n"
         "measureConditionEraCompleteness,,,,100\n"
+        "isStandardValidConcept,,,,100\n"
     )
 
     given = [*options, "--html", str(page), "--dqd", str(written)]
@@ -632,6 +633,7 @@ def test_the_command_checks_a_release(tmp_path: Path, amlsg_workspace: hm.Worksp
     assert {found["check"] for found in said["failed"]} == {
         "measurePersonCompleteness",
         "measureConditionEraCompleteness",
+        "isStandardValidConcept",
     }
     assert said["errors"] == []
     assert json.loads(written.read_text())["Overview"]["countTotal"] == [len(checks())]

@@ -24,14 +24,13 @@ import polars as pl
 from haemony.harmonise.omop import concepts
 from haemony.harmonise.omop.cdm import table as declared
 from haemony.harmonise.omop.rows import Written
-from haemony.harmonise.vocabulary import renewed, superseded_labels
+from haemony.harmonise.vocabulary import labelled, renewed, superseded_labels
 from haemony.lake.errors import Damaged, LakeBusy, NoRelease, SharedPatients
 from haemony.lake.manifest import COMMON, Manifest, Member, Partition, canonical, ordered
 from haemony.lake.release import Release
 from haemony.lake.signing import Signer, verified
 from haemony.lake.store import TEMPORARY, Store, hash_file, sync_folder, write_bytes, writing
 from haemony.model.disease import Disease, disease, together
-from haemony.model.element import LOCAL_CONCEPTS
 from haemony.quality.grade import Graded
 
 
@@ -450,17 +449,6 @@ def _common(members: Iterable[Member]) -> dict[str, pl.DataFrame]:
         return {}
     catalogue = together(map(disease, codes)).catalogue
     labels = {**superseded_labels(), **concepts.LABELS, **catalogue.concepts}
-    rows = [(concept, label) for concept, label in sorted(labels.items())]
-    concept = pl.DataFrame(rows, schema=["concept_id", "concept_name"], orient="row")
-    local = pl.col("concept_id") >= LOCAL_CONCEPTS
-    concept = concept.with_columns(
-        pl.lit("Metadata").alias("domain_id"),
-        pl.when(local).then(pl.lit("haemony")).otherwise(pl.lit("None")).alias("vocabulary_id"),
-        pl.lit("Undefined").alias("concept_class_id"),
-        pl.format("haemony:{}", "concept_id").alias("concept_code"),
-        pl.date(1970, 1, 1).alias("valid_start_date"),
-        pl.date(2099, 12, 31).alias("valid_end_date"),
-    )
     notes = pl.DataFrame(
         {
             "metadata_id": [1, 2],
@@ -474,7 +462,7 @@ def _common(members: Iterable[Member]) -> dict[str, pl.DataFrame]:
         }
     )
     return {
-        "concept": declared("concept").shape(concept),
+        "concept": declared("concept").shape(labelled(labels)),
         "metadata": declared("metadata").shape(notes),
     }
 

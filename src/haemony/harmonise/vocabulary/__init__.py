@@ -2,6 +2,7 @@
 
 from haemony.harmonise.vocabulary.check import Fault, Problem, check
 from haemony.harmonise.vocabulary.core import Known, Licence, core, licence_of
+from haemony.harmonise.vocabulary.labels import labelled
 from haemony.harmonise.vocabulary.loaded import Vocabulary, load
 from haemony.harmonise.vocabulary.local import (
     Local,
@@ -28,6 +29,7 @@ __all__ = [
     "check",
     "core",
     "current",
+    "labelled",
     "licence_of",
     "load",
     "local_concepts",

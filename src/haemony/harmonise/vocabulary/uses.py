@@ -142,6 +142,7 @@ def _structure() -> Iterator[Use]:
         *((i, "measurement", "measurement_type_concept_id") for i in concepts.TYPES.values()),
         (concepts.EPISODE_TYPE, "episode", "episode_type_concept_id"),
         (concepts.DERIVED_PERIOD, "observation_period", "period_type_concept_id"),
+        (concepts.STATUS_UNKNOWN, "observation_period", "period_type_concept_id"),
     ]
     for concept, table, field in placed:
         yield Use(concept, concepts.LABELS.get(concept, ""), "", "", "", table, field)
