@@ -25,14 +25,18 @@ nightly: $(VENV)/.dev ## The long tests: 200 kills, and new examples for every g
 	$(BIN)/pytest -m nightly
 	HYPOTHESIS_PROFILE=searching $(BIN)/pytest tests/generative
 
-bench: $(VENV)/.dev ## Measure admission, study, anonymisation and linkage (PEER=python of an environment with pyCANON)
+bench: $(VENV)/.dev ## Measure admission, study, anonymisation, linkage and checks (PEER=python of an environment with pyCANON)
 	$(BIN)/python benchmarks/admission.py --large
 	$(BIN)/python benchmarks/anonymity.py $(if $(PEER),--peer $(PEER))
 	$(BIN)/python benchmarks/linkage.py
 	$(BIN)/python benchmarks/courses.py
+	$(BIN)/python benchmarks/blurred_numbers.py
+	$(BIN)/python benchmarks/quality.py
 
 tables: $(VENV)/.dev ## Regenerate the tables in docs/reference that come from real data
 	$(BIN)/python benchmarks/karyotype_agreement.py
+	$(BIN)/python benchmarks/drafting.py --write
+	$(BIN)/python benchmarks/score_inputs.py --write
 
 lock: ## Pin requirements anew by hash (on Python 3.11, with pip-tools installed)
 	$(PYTHON) -m piptools compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url \
