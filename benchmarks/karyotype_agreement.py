@@ -22,11 +22,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import karyotype_residue as residue
 import karyotype_unseen as unseen
 from karyotype_measures import FEWEST_CARRIERS, Agreement, Case, agree, pooled
 
 import haemony as hm
-from haemony.harmonise.karyotype import parse
+from haemony.harmonise.karyotype import is_scheme, parse
 from haemony.intake.dictionary import read_dictionary
 from haemony.intake.known import known
 
@@ -55,7 +56,9 @@ def elements() -> dict[str, str]:
     return {
         entry.column: entry.element
         for entry in read_dictionary(folder / "dictionary.csv").mapped("clinical")
-        if entry.element in catalogue and catalogue[entry.element].from_karyotype
+        if entry.element in catalogue
+        and catalogue[entry.element].from_karyotype
+        and not is_scheme(catalogue[entry.element].from_karyotype)
     }
 
 
@@ -109,7 +112,7 @@ def chromosomes(agreements: Iterable[Agreement]) -> list[Agreement]:
 
 
 def page(agreements: Sequence[Agreement], review: Mapping[str, str], second: str) -> str:
-    """The reference page, as Markdown; `second` is the section on texts not used for fitting."""
+    """The reference page, as Markdown; `second` are the sections that follow."""
     named = abnormalities(agreements)
     summaries = [item for item in agreements if item.finding in SUMMARIES]
     every = [found for item in agreements for found in item.disagreements]
@@ -165,6 +168,11 @@ def page(agreements: Sequence[Agreement], review: Mapping[str, str], second: str
     return "\n".join(lines) + "\n" + second
 
 
+def sections(folder: Path) -> str:
+    """What follows the AMLSG trials: what is left over, and the texts not used for fitting."""
+    return residue.section(folder) + "\n" + unseen.section(folder / unseen.FOLDER)
+
+
 def _table(agreements: Iterable[Agreement], review: Mapping[str, str]) -> list[str]:
     return [
         "| finding | element | n | carriers | missed | extra | undecided | sensitivity | PPV | κ "
@@ -196,7 +204,7 @@ def main() -> int:
         return 1
     agreements = agree(read_cases(directory), read_rules())
     review = read_review()
-    text = page(agreements, review, unseen.section(other))
+    text = page(agreements, review, sections(shared_data()))
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(text, encoding="utf-8")
     print(text)

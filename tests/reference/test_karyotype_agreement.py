@@ -123,21 +123,24 @@ def test_texts_of_other_centres_are_read(mds: list) -> None:
 
 
 def test_findings_agree_with_another_source(mds: list) -> None:
-    """Where the source rests on karyotypes: pooled sensitivity .94 and predictive value .97."""
+    """Where the source rests on karyotypes: pooled sensitivity .93 and predictive value .97.
+
+    The source counts losses in two cells, and changes in one; ISCN accepts neither as a clone.
+    """
     pairs = unseen.compare(mds, unseen.element_rules())
     everyone = agreement.pooled(pair[0] for pair in pairs)
     unsequenced = agreement.pooled(pair[1] for pair in pairs)
 
-    assert everyone.sensitivity >= 0.87
+    assert everyone.sensitivity >= 0.865
     assert everyone.ppv >= 0.93
-    assert unsequenced.sensitivity >= 0.94
+    assert unsequenced.sensitivity >= 0.93
     assert unsequenced.ppv >= 0.97
 
 
 def test_the_page_is_what_the_build_writes(agreements: list, mds: list) -> None:
     """The published tables show today's figures."""
     written = agreement.PAGE.read_text(encoding="utf-8")
-    second = unseen.section(agreement.shared_data() / unseen.FOLDER)
+    second = agreement.sections(agreement.shared_data())
 
     assert len(mds) > 0
     assert written == agreement.page(agreements, agreement.read_review(), second)

@@ -18,6 +18,7 @@ from haemony.harmonise.karyotype import (
     matches,
     parse,
     sex,
+    to_iscn,
 )
 
 
@@ -456,3 +457,110 @@ def test_a_whole_arm_translocation_keeps_the_arms_it_names(form: str) -> None:
     assert matches("loss(17p)", found) is True
     assert matches("abn(17p)", found) is True
     assert matches("loss(17q)", found) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "residue"),
+    [
+        ("46,XX,del(5)(q13q33)[20]", ()),
+        ("46,XX,del(5)(q13q33)xyz[20]", ("xyz",)),
+        ("46,XX,del(11)(14q22)[20]", ("14",)),
+        ("46,XX,+8,na,-10[20]", ("na",)),
+        ("46,XX[20] (schlechte Qualität)", ("(schlechte qualität)",)),
+        ("46,XX[20].nuc ish(CEP8x3)[90/200]", ()),
+        ("46,XX[20] PCR: negativ", ()),
+    ],
+)
+def test_what_was_not_understood_is_left_over(text: str, residue: tuple[str, ...]) -> None:
+    """Pieces of the formula and free text are kept; results of other methods are none."""
+    assert parse(text).residue == residue
+
+
+@pytest.mark.parametrize(
+    ("text", "in_situ", "arrays"),
+    [
+        ("47,XX,+8[3].nuc ish(CEP8x3)[90/200]", ("nuc ish(cep8x3)[90/200]",), ()),
+        ("46,XX[9].ish t(9;22)(ABL1+;BCR+)", ("ish t(9;22)(abl1+;bcr+)",), ()),
+        ("46,XY[9].arr(1-22)x2,(X,Y)x1", (), ("arr(1-22)x2,(x,y)x1",)),
+        ("arr[GRCh38] 5q13.1q33.3(64_158)x1", (), ("arr[grch38] 5q13.1q33.3(64 158)x1",)),
+        ("nuc ish(D5S23x2,EGR1x1)[80/200]", ("nuc ish(d5s23x2,egr1x1)[80/200]",), ()),
+    ],
+)
+def test_other_methods_are_set_apart(
+    text: str, in_situ: tuple[str, ...], arrays: tuple[str, ...]
+) -> None:
+    """FISH and arrays are kept as written, and give no abnormality of the karyotype."""
+    found = parse(text)
+
+    assert (found.in_situ, found.arrays) == (in_situ, arrays)
+    assert not any(item.is_structural for item in found.abnormalities)
+
+
+def test_a_remark_ends_where_the_next_clone_begins() -> None:
+    """FISH between two clones takes no clone away."""
+    found = parse("46,XX,t(9;22)(q34;q11)[3].ish t(9;22)(ABL1+,BCR+)/46,XX[7]")
+
+    assert [clone.cells for clone in found.clones] == [3, 7]
+
+
+def test_ploidy_is_kept() -> None:
+    """A tetraploid clone is told from a diploid one, and is not normal."""
+    first, second = parse("92<4n>,XXYY[3]/46,XY[9]").clones
+
+    assert (first.modal_number, first.ploidy, first.sex) == (92, "4n", "XXYY")
+    assert second.ploidy == ""
+    assert is_normal(parse("46,XY,4n[9]")) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("45,xx,-7[3]/46,idem,+marker[5]\n46,xx [2]", "45,XX,-7[3]/46,XX,-7,+mar[5]/46,XX[2]"),
+        ("46,XX,iso(17q)", "46,XX,i(17)(q)"),
+        ("47,XX,+2x8[cp9]", "47,XX,+8x2[cp9]"),
+        ("47,XXYc,+8[3]", "47,XXYc,+8[3]"),
+        ("45,XY,-7[3]//46,XX[17]", "45,XY,-7[3]//46,XX[17]"),
+        ("43-45,XY,?del(5)(q13-15q33),inc[4]", "43~45,XY,?del(5)(q13~15q33),inc[4]"),
+        ("no metaphases", "no metaphases"),
+    ],
+)
+def test_a_karyotype_is_printed_as_iscn(text: str, printed: str) -> None:
+    """Two spellings of one karyotype are one text; what is inherited is written out."""
+    assert to_iscn(parse(text)) == printed
+    assert to_iscn(parse(printed)) == printed
+
+
+def test_a_loss_in_two_cells_needs_a_clone_around_it() -> None:
+    """Two cells with the same gain or rearrangement are a clone; two with losses alone are none."""
+    assert texts(parse("44,XX,-5,-7[2]/46,XX[18]")) == []
+    assert texts(parse("46,XX,-7,+8[2]/46,XX[18]")) == ["-7", "+8"]
+    assert texts(parse("45,XX,t(9;22)(q34;q11),-7[2]/46,XX[18]")) == ["t(9;22)(q34;q11)", "-7"]
+
+
+def test_a_stray_bracket_joins_no_numbers() -> None:
+    """`+2)1` is no trisomy 21, and a number parted by a space is none."""
+    assert parse("47,XX,+2)1[9]").residue
+    assert parse("47,XX,+2 1[9]").residue
+    assert matches("+21", parse("47,XX,+2)1[9]")) is not True
+
+
+def test_only_a_donors_cells_are_no_karyotype_of_the_patient() -> None:
+    """ISCN writes `//46,XX[20]` when all cells are the donor's."""
+    found = parse("//46,XX[20]")
+
+    assert found.state is State.NOT_DONE
+    assert matches("normal", found) is None
+
+
+@pytest.mark.parametrize("marked", ["?+8x2", "+8x2", "+?8x2", "+2x8"])
+def test_two_extra_copies_are_two_of_eight(marked: str) -> None:
+    """Doubt and multiplier in any order leave the chromosome what it is."""
+    (gained,) = parse(f"48,XX,{marked}[9]").abnormalities
+
+    assert (gained.text, gained.copies) == ("+8", 2)
+
+
+def test_markers_are_counted_and_not_named() -> None:
+    """Three, two and one marker in three clones are three abnormalities at most."""
+    assert abnormality_count(parse("49,XY,+3mar[2]/48,XY,2mar[7]/47,XY,+mar[9]")) == 3
+    assert abnormality_count(parse("46,XY,-20,+mar[7]/47,XY,-20,+marx2[9]")) == 3

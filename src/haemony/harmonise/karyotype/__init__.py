@@ -22,8 +22,16 @@ Example:
 
 from haemony.harmonise.karyotype.abnormality import Abnormality, Breakpoint, Kind, Sign
 from haemony.harmonise.karyotype.formula import Clone, Karyotype, State
+from haemony.harmonise.karyotype.printing import to_iscn
 from haemony.harmonise.karyotype.reading import parse
-from haemony.harmonise.karyotype.rules import KaryotypeRuleError, Rule, compile_rule, matches
+from haemony.harmonise.karyotype.rules import (
+    KaryotypeRuleError,
+    Questions,
+    Rule,
+    compile_rule,
+    matches,
+)
+from haemony.harmonise.karyotype.schemes import SCHEMES, Scheme, is_scheme, scheme
 from haemony.harmonise.karyotype.summary import (
     abnormality_count,
     is_complex,
@@ -33,13 +41,16 @@ from haemony.harmonise.karyotype.summary import (
 )
 
 __all__ = [
+    "SCHEMES",
     "Abnormality",
     "Breakpoint",
     "Clone",
     "Karyotype",
     "KaryotypeRuleError",
     "Kind",
+    "Questions",
     "Rule",
+    "Scheme",
     "Sign",
     "State",
     "abnormality_count",
@@ -47,7 +58,10 @@ __all__ = [
     "is_complex",
     "is_monosomal",
     "is_normal",
+    "is_scheme",
     "matches",
     "parse",
+    "scheme",
     "sex",
+    "to_iscn",
 ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from haemony.harmonise.karyotype.lazy import lazy
+
 AUTOSOMES = tuple(str(number) for number in range(1, 23))
-CHROMOSOMES = (*AUTOSOMES, "X", "Y")
+CHROMOSOMES = frozenset({*AUTOSOMES, "X", "Y"})
 
 
 class Kind(Enum):
     """What happened to the chromosome; the value is the ISCN abbreviation."""
+
+    __hash__ = object.__hash__  # members are unique, and sets of them are asked very often
 
     NUMERICAL = "numerical"
     ADDITION = "add"
@@ -95,19 +99,16 @@ def _between(band: str, *, low: str, high: str) -> bool:
     return min(low, high) <= band <= max(low, high)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Abnormality:
     """One item of the formula: what kind, which chromosomes, where they broke.
 
     `text` is the item as ISCN writes it, whatever way it was written; `uncertain` stands for its
-    `?`.
-    `parts` are the rearrangements inside a derivative chromosome, in the order written. `copies`
-    is the
-    multiplier (`x2`, `2x`, `+3mar`; the lower end of a range). `cells` is a count written behind
-    this
-    one abnormality, as in composite karyotypes. For an item that could not be read, `chromosomes`
-    are
-    the ones it may concern, judged from its neighbours in the ascending order that ISCN prescribes.
+    `?`. `parts` are the rearrangements inside a derivative chromosome, in the order written.
+    `copies` is the multiplier (`x2`, `2x`, `+3mar`; the lower end of a range). `cells` is a count
+    written behind this one abnormality, as in composite karyotypes. For an item that could not be
+    read, `chromosomes` are the ones it may concern, judged from its neighbours in the ascending
+    order that ISCN prescribes. `written` is the item as the laboratory wrote it.
 
     Example:
         >>> from haemony.harmonise.karyotype import parse
@@ -126,33 +127,52 @@ class Abnormality:
     copies: int = 1
     cells: int | None = None
     parts: tuple[Abnormality, ...] = ()
+    written: str = field(default="", compare=False)
 
-    @property
+    @lazy
     def is_structural(self) -> bool:
         """Say whether a chromosome was rebuilt, rather than gained or lost whole."""
         return self.kind not in _NOT_STRUCTURAL
 
-    @property
+    @lazy
     def is_finding(self) -> bool:
         """Say whether this counts as acquired: constitutional changes and variants do not."""
         return not self.constitutional and self.kind is not Kind.HETEROMORPHISM
 
-    @property
+    @lazy
+    def leaves_open(self) -> bool:
+        """Say whether it may be a finding that it does not name: unread, or without its breaks."""
+        unlocated = self.is_structural and self.chromosomes and not self.all_breakpoints
+        return self.kind in _OPEN or bool(unlocated)
+
+    @lazy
+    def has_bands(self) -> bool:
+        """Say whether a break is told to the band, not only to the arm."""
+        return any(point.band for point in self.all_breakpoints)
+
+    @lazy
     def everyone(self) -> tuple[Abnormality, ...]:
         """The abnormality and the rearrangements inside it."""
         return (self, *self.parts)
 
-    @property
+    @lazy
     def all_breakpoints(self) -> tuple[Breakpoint, ...]:
         """Every break, those inside a derivative included."""
         if not self.parts:
             return self.breakpoints
         return tuple(point for member in self.everyone for point in member.breakpoints)
 
-    @property
+    @lazy
     def all_chromosomes(self) -> frozenset[str]:
         """Every chromosome that takes part."""
+        if not self.parts:
+            return frozenset(self.chromosomes)
         return frozenset(name for member in self.everyone for name in member.chromosomes)
+
+    @lazy
+    def mentions(self) -> frozenset[str]:
+        """Every chromosome that the item names, be it only before a band (`::`)."""
+        return self.all_chromosomes.union(point.chromosome for point in self.all_breakpoints)
 
 
 _NOT_STRUCTURAL = frozenset(
@@ -164,3 +184,4 @@ _NOT_STRUCTURAL = frozenset(
         Kind.DOUBLE_MINUTES,
     }
 )
+_OPEN = frozenset({Kind.UNREAD, Kind.DESCRIBED_COMPLEX, Kind.UNSPECIFIED})

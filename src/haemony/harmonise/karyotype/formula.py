@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 
 from haemony.harmonise.karyotype.abnormality import Abnormality, Kind, Sign
+from haemony.harmonise.karyotype.dosage import Imbalance, imbalance
+from haemony.harmonise.karyotype.lazy import lazy
+from haemony.harmonise.karyotype.methods import is_array, is_in_situ, is_other_method
+
+_SEX_AT_BIRTH = re.compile(r"^\D{0,3}\d{2,3}(?:<\dN[+-]?>)?[\s,.;]*([XY]{1,5})C(?![A-Z0-9(])")
 
 
 class State(Enum):
@@ -36,11 +41,59 @@ class Clone:
     incomplete: bool = False
     donor: bool = False
     text: str = ""
+    ploidy: str = ""
 
-    @cached_property
+    @lazy
     def findings(self) -> tuple[Abnormality, ...]:
         """The acquired abnormalities of this clone."""
+        if all(item.is_finding for item in self.abnormalities):
+            return self.abnormalities
         return tuple(item for item in self.abnormalities if item.is_finding)
+
+    @lazy
+    def sex_at_birth(self) -> str:
+        """The sex chromosomes where they are marked as constitutional (`XXYc`), or nothing."""
+        found = _SEX_AT_BIRTH.search(self.text.upper())
+        return found[1] if found else ""
+
+    @lazy
+    def mentions(self) -> frozenset[str]:
+        """The chromosomes that the abnormalities name; of one not named no finding can be."""
+        return frozenset().union(*[item.mentions for item in self.abnormalities])
+
+    @lazy
+    def imbalance(self) -> Imbalance:
+        """The arms of which the rearrangements of this clone lose or gain a piece."""
+        return imbalance(self.abnormalities)
+
+    @lazy
+    def whole(self) -> frozenset[tuple[str, Sign]]:
+        """The chromosomes that are gained or lost whole."""
+        return frozenset(
+            [(i.chromosomes[0], i.sign) for i in self.abnormalities if i.kind is Kind.NUMERICAL]
+        )
+
+    @lazy
+    def broken(self) -> frozenset[tuple[str, str]]:
+        """The arms, as `("12", "p")`, that a rearrangement breaks in."""
+        return frozenset(
+            [
+                (point.chromosome, point.arm)
+                for item in self.abnormalities
+                if item.sign is not Sign.LOST
+                for point in item.all_breakpoints
+            ]
+        )
+
+    @lazy
+    def rearrangements(self) -> dict[Kind, list[Abnormality]]:
+        """The abnormalities by their kind, also those inside a derivative chromosome."""
+        found: dict[Kind, list[Abnormality]] = {}
+        for item in self.abnormalities:
+            if item.sign is not Sign.LOST and item.kind is not Kind.NUMERICAL:
+                for member in item.everyone:
+                    found.setdefault(member.kind, []).append(member)
+        return found
 
 
 @dataclass(frozen=True)
@@ -48,7 +101,8 @@ class Karyotype:
     """What a karyotype text says: its clones, whether it can be judged, and what was repaired.
 
     `notes` say in words what was repaired, set aside or not understood. `remarks` are the pieces
-    of text that are no part of the formula (FISH, PCR, free text).
+    of text that are no part of the formula: results of other methods, free text. `unread` are the
+    pieces of the formula that were not understood.
 
     Example:
         >>> from haemony.harmonise.karyotype import parse
@@ -64,31 +118,61 @@ class Karyotype:
     state: State
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
-    @cached_property
+    @lazy
+    def in_situ(self) -> tuple[str, ...]:
+        """The results of in-situ hybridisation (`ish`, `nuc ish`, FISH), as written."""
+        return tuple(remark for remark in self.remarks if is_in_situ(remark))
+
+    @lazy
+    def arrays(self) -> tuple[str, ...]:
+        """The results of arrays and optical mapping (`arr`, CGH, SNP, OGM), as written."""
+        return tuple(remark for remark in self.remarks if is_array(remark))
+
+    @lazy
+    def residue(self) -> tuple[str, ...]:
+        """Every piece of the text that was not understood: of the formula, and free text.
+
+        Example:
+            >>> from haemony.harmonise.karyotype import parse
+            >>> parse("46,XX,+8,xyz[3]/46,XX[9] (bad cells). nuc ish(CEP8x3)[90/200]").residue
+            ('xyz', '(bad cells)')
+        """
+        words = (remark for remark in self.remarks if not is_other_method(remark))
+        return (*self.unread, *words)
+
+    @lazy
     def own_clones(self) -> tuple[Clone, ...]:
         """The patient's clones: a donor's cells are left out."""
+        if not any(clone.donor for clone in self.clones):
+            return self.clones
         return tuple(clone for clone in self.clones if not clone.donor)
 
-    @cached_property
+    @lazy
     def clonal(self) -> tuple[Clone, ...]:
         """The patient's clones, each with only its clonal, acquired abnormalities.
 
         ISCN 2020 (11.1.1) asks for two cells with the same gain or rearrangement and three with the
         same loss. The cells of all clones that share an abnormality are added up; where any of
-        them is uncounted or composite, the laboratory's word is taken. A loss in a clone of two
-        cells that is held together by another abnormality is kept, too.
+        them is uncounted or composite, the laboratory's word is taken. A loss in two cells that
+        share a gain or a rearrangement, and so are a clone, is kept, too.
         """
         own = self.own_clones
         if all(clone.cells is None or clone.cells > 2 or not clone.findings for clone in own):
-            return tuple(_keep(clone, clone.findings) for clone in own)
+            return tuple([_keep(clone, clone.findings) for clone in own])
         kept = []
         for clone in own:
             findings = tuple(item for item in clone.findings if _is_clonal(item, own))
             kept.append(_keep(clone, findings))
         return tuple(kept)
 
-    @cached_property
+    @lazy
+    def abnormal(self) -> tuple[Clone, ...]:
+        """The clones of `clonal` that have an abnormality."""
+        return tuple([clone for clone in self.clonal if clone.abnormalities])
+
+    @lazy
     def abnormalities(self) -> tuple[Abnormality, ...]:
         """Every distinct clonal, acquired abnormality, in the order first written."""
         seen: dict[str, Abnormality] = {}
@@ -97,7 +181,57 @@ class Karyotype:
                 seen.setdefault(item.text, item)
         return tuple(seen.values())
 
-    @cached_property
+    @lazy
+    def hidden(self) -> frozenset[str]:
+        """The chromosomes that items which could not be read may concern."""
+        return frozenset(
+            name
+            for clone in self.own_clones
+            for item in clone.abnormalities
+            if item.kind is Kind.UNREAD
+            for name in item.chromosomes
+        )
+
+    @lazy
+    def unlocated(self) -> frozenset[str]:
+        """Rebuilt chromosomes without any breakpoint: they may have lost or gained either arm.
+
+        ISCN gives the breakpoints of a translocation once; a second derivative need not repeat
+        them.
+        """
+        rebuilt = [item for item in self.abnormalities if item.is_structural]
+        bare = [item for item in rebuilt if not item.all_breakpoints]
+        located = {item.all_chromosomes for item in rebuilt if item.parts and item.all_breakpoints}
+        return frozenset().union(
+            *(item.all_chromosomes for item in bare if item.all_chromosomes not in located)
+        )
+
+    @lazy
+    def unspecified(self) -> frozenset[str]:
+        """Chromosomes that are rebuilt, it is not said how: `abn(16)(q22)` may be an inv(16)."""
+        return frozenset(
+            name
+            for item in self.abnormalities
+            if item.kind is Kind.UNSPECIFIED
+            for name in item.chromosomes
+        )
+
+    @lazy
+    def is_plain(self) -> bool:
+        """Say whether nothing in the formula leaves a finding open."""
+        for clone in self.own_clones:
+            for item in clone.abnormalities:
+                if item.leaves_open:
+                    return False
+        return True
+
+    @lazy
+    def mentions(self) -> frozenset[str]:
+        """The chromosomes that clonal abnormalities name."""
+        named = [clone.mentions for clone in self.abnormal]
+        return named[0] if len(named) == 1 else frozenset().union(*named)
+
+    @lazy
     def is_described_complex(self) -> bool:
         """Say whether the text calls the karyotype complex instead of writing it out."""
         return any(
@@ -108,7 +242,7 @@ class Karyotype:
 
 
 def _keep(clone: Clone, findings: tuple[Abnormality, ...]) -> Clone:
-    if findings == clone.abnormalities:
+    if len(findings) == len(clone.abnormalities):
         return clone
     return Clone(
         modal_number=clone.modal_number,
@@ -120,6 +254,7 @@ def _keep(clone: Clone, findings: tuple[Abnormality, ...]) -> Clone:
         incomplete=clone.incomplete,
         donor=clone.donor,
         text=clone.text,
+        ploidy=clone.ploidy,
     )
 
 
@@ -132,7 +267,9 @@ def _is_clonal(item: Abnormality, clones: tuple[Clone, ...]) -> bool:
         if clone.cells is None or clone.composite:
             return True
         total += clone.cells
-        held_together = held_together or len(clone.findings) > 1
-    if item.kind is Kind.NUMERICAL and item.sign is Sign.LOST and not held_together:
-        return total >= 3
-    return total >= 2
+        held_together = held_together or not all(_is_loss(other) for other in clone.findings)
+    return total >= (3 if _is_loss(item) and not held_together else 2)
+
+
+def _is_loss(item: Abnormality) -> bool:
+    return item.kind is Kind.NUMERICAL and item.sign is Sign.LOST

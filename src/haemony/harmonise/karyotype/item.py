@@ -8,6 +8,7 @@ ISCN, the shorthand of letters and databases is understood: `del5q`, `20q-`, `mi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 
@@ -44,16 +45,18 @@ _BUILT_ON = frozenset(
     {Kind.DERIVATIVE, Kind.ISODERIVATIVE, Kind.RECOMBINANT, Kind.DICENTRIC, Kind.ISODICENTRIC}
     | {Kind.RING, Kind.ISOCHROMOSOME, Kind.TRICENTRIC}
 )
-_PREFIX = re.compile(r"(\??)([+-]?)(\??)(?:(\d{1,2})(?:[-~]\d{1,2})?x)?([+-]?)(\??)")
+_PREFIX = re.compile(r"(\??)([+-]?)(\??)(?:(\d)(?:[-~]\d)?x(?!\d))?([+-]?)(\??)")
 _SEGMENT = re.compile(r"\??([a-z]{1,8})\(+")
-_TIMES = re.compile(r"([+-]?\??)(\d{1,2})x(\d{1,2})")
+_TIMES = re.compile(r"(\??[+-]?\??)(\d{1,2})x(\d{1,2})(\??c?\??)")
 _BARE_BANDS = re.compile(r"\??[pq][\d?]")
 _REST = re.compile(r"(?:x(\d{1,2})(?:[-~]\d{1,2})?)?(?:d?mat|d?pat|dn|inh|dinh)?(\??)(c?)(\??)")
-_NUMERICAL = re.compile(r"(\d{1,2}|x|y)(?:or[+-]?(?:\d{1,2}|x|y))?(?:x(\d))?(\??)(c?)(\??)")
+_PLAIN_NUMERICAL = re.compile(r"([+-])([1-9]\d?|x|y)")
+_NUMERICAL = re.compile(r"(\d{1,2}|x|y)(?:or[+-]?(?:\d{1,2}|x|y))?(?:x(\d{1,2}))?(\??)(c?)(\??)")
 _COUNTED = re.compile(
     r"(\d{1,3})?(?:[-~](?:\d{1,3})?)?(?:x|var)?(mar|r|dmin|dm|min|hsr|ace)s?\d{0,2}"
     r"(?:[-~]\d{1,2})?(?:x(\d{1,2}))?"
 )
+_MARKER = re.compile(r"^(\??\+\??(?:\d{1,2}(?:[-~]\d{1,2})?)?x?)(?:markers?|m)(?=\d{0,2}(?:x\d)?$)")
 _HETEROMORPHISM = re.compile(r"(\d{1,2}|x|y)(?:[pq]?(?:h|ss|stk?|cenh)|ph|qh)[+-]?c?")
 _ARM_MINUS = re.compile(r"(\d{1,2}|x|y)([pq])([\d.?]*)([+-])")
 _SIGNED_ARM = re.compile(r"(\d{1,2}|x|y)([pq](?:[\d.?]|ter|[pq~])*)")
@@ -62,11 +65,15 @@ _SPELT = re.compile(
     r"(minus|plus|mono(?:som(?:y|ie|ia))?|tris(?:om(?:y|ie|ia))?|lossof|verlust(?:von)?)-?(?:chr(?:omosom(?:e)?)?)?"
     r"(\d{1,2}|x|y)"
 )
-_MANY = re.compile(r"(?:>[2-9]|(?:>=|\u2265)[3-9])\d?(?:abnorm|aberra|anomal|chromosom)")
+_MANY = re.compile(r"(>=|>|\u2265)([2-9])(?!\d)(?:abnorm|aberra|anomal|chromosom)")
 _BAND = re.compile(
     r"(?:(\d{1,2}|x|y)(?=\??[pq]))?\??([pq])(ter|[\d.?]*)"
     r"(?:(?:[-~/]|or)([pq]?)(?=[\d?])([\d.?]*))?|(?<=[;,])\??(\d{1,2}(?:\.\d{1,2})?)(?=[;,]|$)"
 )
+_PARTED_NUMBER = re.compile(r"\d\s+\d")
+_NAME = re.compile(r"(\d{1,2}|x|y)?(?=$|\??[pq])")
+_BETWEEN = re.compile("[;:,]")
+_ONLY_DIGITS = re.compile(r"\??\d{1,2}(?:\.\d{1,2})?")
 _VARIANT_INVERSIONS = {
     "9": (("1", "13"), ("11", "21")),
     "2": (("11", "11"), ("13", "13")),
@@ -79,6 +86,31 @@ _COUNTED_KINDS = {
     "hsr": Kind.STAINING_REGION,
     "ace": Kind.MARKER,
 }
+_ATOM = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
+_JOINED = re.compile(r"(?<=\d)x(?=[a-z])|or(?=[pq+-])")
+_FILL_WORDS = frozenset(
+    {
+        "c",
+        "x",
+        "or",
+        "ter",
+        "pter",
+        "qter",
+        "cen",
+        "mat",
+        "pat",
+        "dmat",
+        "dpat",
+        "dn",
+        "inh",
+        "dinh",
+    }
+    | {"dir", "inv", "var", "m", "mar", "marker", "markers"}
+)
+_FILL = re.compile(
+    r"(?:minus|plus|mono|tris|loss|verlust|chr|complex|komplex|karyo|isol|abnorm|aberr|anomal).*"
+    r"|(?:del)?[xy]|[pq]|0+"
+)
 _SEX_LETTER = re.compile(r"(?<![a-z0-9])[xy](?=[^a-z0-9]|[pq]|$)")
 
 
@@ -93,36 +125,90 @@ def read_item(token: str) -> tuple[Abnormality, ...]:
         >>> made.chromosomes, made.parts[0].chromosomes
         (('5',), ('5', '17'))
     """
-    compact = token.replace(" ", "")
+    if _PARTED_NUMBER.search(token):
+        return ()
+    compact = _MARKER.sub(r"\1mar", token.replace(" ", ""))
+    if (found := _PLAIN_NUMERICAL.fullmatch(compact)) and found[2].upper() in CHROMOSOMES:
+        text = compact.upper()
+        return (
+            Abnormality(Kind.NUMERICAL, (text[1:],), sign=Sign(found[1]), text=text, written=text),
+        )
     text = _SEX_LETTER.sub(lambda found: found.group().upper(), compact)
     for form in (_read_signed, _read_shorthand):
         items = form(compact)
         if items:
-            return tuple(replace(item, text=_in_iscn(item, text)) for item in items)
+            return tuple(replace(item, text=_in_iscn(item, text), written=text) for item in items)
     return ()
+
+
+def not_shown(token: str, items: tuple[Abnormality, ...]) -> str:
+    """The numbers and words of a token that the abnormalities read from it do not show.
+
+    Example:
+        >>> [not_shown(token, read_item(token)) for token in ("del(11)(14q22)", "+8")]
+        ['14', '']
+    """
+    if len(items) == 1 and items[0].text.lower() == token:
+        return ""
+    shown = Counter(atom for item in items for atom in _ATOM.findall(_shown(item)))
+    named = {name.lower() for item in items for name in item.mentions} if "::" in token else set()
+    left = []
+    for atom in _ATOM.findall(_JOINED.sub(" ", token.replace("?", ""))):
+        if shown[atom] > 0:
+            shown[atom] -= 1
+        elif atom not in named and not _is_understood(atom):
+            left.append(atom)
+    return " ".join(left)
+
+
+def _shown(item: Abnormality) -> str:
+    """What an abnormality says, as words and numbers."""
+    return f"{item.text} {item.copies if item.copies > 1 else ''}".lower()
+
+
+def _is_understood(atom: str) -> bool:
+    """Words that say how a thing is written, and are no finding of their own."""
+    return atom in KINDS or atom in _FILL_WORDS or bool(_FILL.fullmatch(atom))
 
 
 def _in_iscn(item: Abnormality, written: str) -> str:
     """Write an item as ISCN does, so that two spellings of one abnormality have one text."""
     if item.kind is Kind.NUMERICAL:
         return f"{item.sign.value}{item.chromosomes[0]}{'c' * item.constitutional}"
-    if not item.chromosomes or item.kind is Kind.HETEROMORPHISM:
-        return written
+    if item.kind is Kind.DESCRIBED_COMPLEX:
+        return f">{item.copies - 1} abnormalities" if item.copies > 1 else "complex"
+    if not item.chromosomes or (item.kind is Kind.HETEROMORPHISM and not item.breakpoints):
+        return written.replace("?", "")
     inside = "".join(_rearrangement(member) for member in item.everyone)
     return f"{item.sign.value}{inside}{'c' * item.constitutional}"
 
 
 def _rearrangement(item: Abnormality) -> str:
-    symbol = f"{item.kind.value}({';'.join(item.chromosomes)})"
+    word = "inv" if item.kind is Kind.HETEROMORPHISM else item.kind.value
+    symbol = f"{word}({';'.join(item.chromosomes)})"
     if not item.breakpoints:
         return symbol
-    if len(item.breakpoints) == len(item.chromosomes):
-        shares = [[point] for point in item.breakpoints]
-    else:
-        names = dict.fromkeys(point.chromosome for point in item.breakpoints)
-        shares = [[p for p in item.breakpoints if p.chromosome == name] for name in names]
-    bands = ";".join("".join(_band_text(point) for point in share) for share in shares)
-    return f"{symbol}({bands})"
+    named = tuple([point.chromosome for point in item.breakpoints])
+    if not set(named) <= set(item.chromosomes):
+        bands = [point.chromosome.strip("?") + _band_text(point) for point in item.breakpoints]
+        return f"{symbol}({'::'.join(bands)})"
+    if named == item.chromosomes and (len(named) > 1 or item.breakpoints[0].arm):
+        return f"{symbol}({';'.join([_band_text(point) for point in item.breakpoints])})"
+    if 1 < len(item.chromosomes) != len(set(item.chromosomes)):
+        shares = [_band_text(point) for point in item.breakpoints if point.arm]
+        return f"{symbol}({';'.join(shares[: len(item.chromosomes)])})" if shares else symbol
+    shares = [_share(item, name) for name in item.chromosomes]
+    if shares == ["?"]:
+        return symbol
+    return f"{symbol}({';'.join(shares)})"
+
+
+def _share(item: Abnormality, name: str) -> str:
+    """The bands of one chromosome; a number without an arm is a band only where it stands alone."""
+    points = [point for point in item.breakpoints if point.chromosome == name]
+    if len(points) == 1 and len(item.chromosomes) > 1:
+        return _band_text(points[0])
+    return "".join([_band_text(point) for point in points if point.arm]) or "?"
 
 
 def _band_text(point: Breakpoint) -> str:
@@ -138,8 +224,6 @@ def _read_signed(token: str) -> tuple[Abnormality, ...]:
     uncertain = bool(found[1] or found[3] or found[6])
     copies = int(found[4] or 1)
     core = token[found.end() :]
-    if found[4] and _TIMES.fullmatch(token):
-        core, copies = f"{found[4]}x{token[found.end() :]}", 1
     items = (
         _numerical(core, sign)
         or _heteromorphism(core, sign)
@@ -147,7 +231,9 @@ def _read_signed(token: str) -> tuple[Abnormality, ...]:
         or _structural(core)
     )
     return tuple(
-        replace(
+        item
+        if sign in {Sign.IN_PLACE, item.sign} and copies == 1 and uncertain <= item.uncertain
+        else replace(
             item,
             sign=sign if item.sign is Sign.IN_PLACE else item.sign,
             uncertain=item.uncertain or uncertain,
@@ -160,8 +246,8 @@ def _read_signed(token: str) -> tuple[Abnormality, ...]:
 def _multiplier_last(token: str) -> str:
     """Write `+2x8` as `+8x2`: no cell has more than four extra copies, so 2 is their number."""
     found = _TIMES.fullmatch(token)
-    if found and int(found[3]) > 4:
-        return f"{found[1]}{found[3]}x{found[2]}"
+    if found and int(found[2]) <= 4 < int(found[3]):
+        return f"{found[1]}{found[3]}x{found[2]}{found[4]}"
     return token
 
 
@@ -176,7 +262,7 @@ def _numerical(core: str, sign: Sign) -> tuple[Abnormality, ...]:
             sign=sign,
             constitutional=bool(found[4]),
             uncertain=bool(found[3] or found[5] or "or" in core),
-            copies=int(found[2] or 1),
+            copies=max(1, int(found[2] or 1)),
         ),
     )
 
@@ -207,16 +293,15 @@ def _structural(core: str) -> tuple[Abnormality, ...]:
     constitutional = bool(suffix and suffix[3])
     copies = int(suffix[1] or 1) if suffix else 1
     first, *others = segments
-    if first.kind in _BUILT_ON:
+    if first.kind in _BUILT_ON and others:
         segments = [replace(first, parts=tuple(others))]
     return tuple(
-        replace(
-            _as_variant(item),
-            uncertain=uncertain or any(b.uncertain for b in item.all_breakpoints),
-            constitutional=constitutional,
-            copies=copies,
-        )
-        for item in segments
+        replace(item, uncertain=told, constitutional=constitutional, copies=copies)
+        if (told := uncertain or any(b.uncertain for b in item.all_breakpoints))
+        or constitutional
+        or copies > 1
+        else item
+        for item in map(_as_variant, segments)
     )
 
 
@@ -266,7 +351,7 @@ def _segment(
 ) -> Abnormality:
     names: list[str] = []
     inline: list[Breakpoint] = []
-    for field in re.split("[;:,]", first):
+    for field in _BETWEEN.split(first):
         name, points = _chromosome(field, default)
         names.append(name)
         inline.extend(points)
@@ -278,7 +363,9 @@ def _segment(
 def _chromosome(field: str, default: tuple[str, ...]) -> tuple[str, tuple[Breakpoint, ...]]:
     """A chromosome as it stands in the first bracket, perhaps with its bands (`5q13q31`)."""
     plain = field.strip("?+~ ")
-    digits = re.match(r"(\d{1,2}|x|y)?(?=$|\??[pq])", plain)
+    if plain.upper() in CHROMOSOMES:
+        return plain.upper(), ()
+    digits = _NAME.match(plain)
     name = digits[1].upper() if digits and digits[1] else ""
     if not name and default and plain:
         name = default[0]
@@ -314,7 +401,7 @@ def _breakpoints(bands: str, chromosomes: tuple[str, ...]) -> tuple[Breakpoint, 
 
 def _points(field: str, chromosome: str, *, bare: bool = False) -> tuple[Breakpoint, ...]:
     points: list[Breakpoint] = []
-    if bare and re.fullmatch(r"\??\d{1,2}(?:\.\d{1,2})?", field):
+    if bare and _ONLY_DIGITS.fullmatch(field):
         return (Breakpoint(chromosome, "", field.strip("?"), uncertain=True),)
     for found in _BAND.finditer(field):
         if found[6]:
@@ -335,7 +422,11 @@ def _points(field: str, chromosome: str, *, bare: bool = False) -> tuple[Breakpo
 
 
 def _digits(band: str) -> str:
-    return "" if band == "ter" else band.replace("?", "").strip(".")
+    """The digits of a band; of `12?3`, which is no band as it stands, those that are certain."""
+    digits = "" if band == "ter" else band.replace("?", "").strip(".")
+    if len(digits.partition(".")[0]) > 2 and "?" in band:
+        return band.partition("?")[0].strip(".")
+    return digits
 
 
 def _as_variant(item: Abnormality) -> Abnormality:
@@ -355,8 +446,12 @@ def _as_variant(item: Abnormality) -> Abnormality:
 
 def _read_shorthand(token: str) -> tuple[Abnormality, ...]:
     """Read what ISCN does not know and letters are full of."""
-    if token.startswith(("complex", "komplex")) or _MANY.match(token):
+    if token.startswith(("complex", "komplex")):
         return (Abnormality(Kind.DESCRIBED_COMPLEX, uncertain=True),)
+    if many := _MANY.match(token):
+        fewest = int(many[2]) + (many[1] == ">")
+        if fewest > 2:
+            return (Abnormality(Kind.DESCRIBED_COMPLEX, uncertain=True, copies=fewest),)
     for form in (_spelt, _arm_minus, _signed_arm, _short_kind):
         item = form(token)
         if item is not None and item.chromosomes[0] in CHROMOSOMES:

@@ -21,6 +21,8 @@ denies it. A term is one of
     abn(12p)              any rearrangement that breaks in, loses or gains the arm
     any(7)                any acquired abnormality of the chromosome, numerical or structural
     normal  complex  monosomal
+    complex(eln2017)  complex(eln2022)  complex(ipssr)  monosomal(eln)
+                          the same by one published definition
 
 Bands are compared as far as both sides were resolved: the rule's q22 agrees with q22.3 and with q2.
 Only clonal, acquired abnormalities of the patient's own cells count. The answer is `None` when
@@ -32,9 +34,10 @@ when it says that the chromosome is rebuilt and not how (`abn(16)(q22)`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 
 from haemony.harmonise.karyotype.abnormality import (
     AUTOSOMES,
@@ -44,9 +47,10 @@ from haemony.harmonise.karyotype.abnormality import (
     Kind,
     Sign,
 )
-from haemony.harmonise.karyotype.dosage import imbalance, is_balanced
+from haemony.harmonise.karyotype.dosage import is_balanced
 from haemony.harmonise.karyotype.formula import Clone, Karyotype, State
 from haemony.harmonise.karyotype.item import KINDS
+from haemony.harmonise.karyotype.lazy import lazy
 from haemony.model.errors import UsageError
 
 _ORDER = ("X", "Y", *AUTOSOMES)
@@ -62,6 +66,7 @@ _ELEMENTS = {
     "hsr": Kind.STAINING_REGION,
 }
 _LARGEST_REARRANGEMENT = 8
+_MOST_REMEMBERED = 50_000
 
 Test = Callable[[Clone], bool]
 
@@ -78,32 +83,48 @@ class KaryotypeRuleError(UsageError):
 class Term:
     """One question about a karyotype.
 
-    `concerns` are the chromosomes under which ISCN lists the finding; `arm_of` is the chromosome of
-    which the term asks for an arm; `rebuilt` are the chromosomes whose rearrangement is asked for.
+    `test` judges one clone; a word about the whole karyotype has a `summary` instead. `needs` are
+    the chromosomes without which it cannot be true. `concerns` are those under which
+    ISCN lists the finding; `arm_of` is the chromosome of which the term asks for an arm; `rebuilt`
+    are the chromosomes whose rearrangement is asked for.
     """
 
     text: str
-    ask: Callable[[Karyotype], bool | None]
-    concerns: frozenset[str]
+    test: Test | None = None
+    summary: Callable[[Karyotype], bool | None] | None = None
+    concerns: frozenset[str] = frozenset()
     denied: bool = False
     arm_of: str = ""
     rebuilt: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
 
     def answer(self, karyotype: Karyotype) -> bool | None:
         """Say yes, no, or `None` where an unread or unlocated item might be the finding."""
-        found = self.ask(karyotype)
+        found = self.summary(karyotype) if self.summary else self.is_in(karyotype.abnormal)
         if found is None:
             return None
-        if not found and _may_hide(karyotype, self.concerns):
-            return None
-        if not found and self.arm_of and _is_unlocated(karyotype, self.arm_of):
-            return None
-        if not found and _is_unspecified(karyotype, self.rebuilt):
+        if not found and not karyotype.is_plain and self._may_be_hidden(karyotype):
             return None
         return found is not self.denied
 
+    def is_in(self, clones: Iterable[Clone]) -> bool:
+        """Say whether one of some clones has what is asked for."""
+        if self.test is not None:
+            for clone in clones:
+                if self.needs <= clone.mentions and self.test(clone):
+                    return True
+        return False
 
-@dataclass(frozen=True, slots=True)
+    def _may_be_hidden(self, karyotype: Karyotype) -> bool:
+        return (
+            karyotype.is_described_complex
+            or not self.concerns.isdisjoint(karyotype.hidden)
+            or self.arm_of in karyotype.unlocated
+            or not self.rebuilt.isdisjoint(karyotype.unspecified)
+        )
+
+
+@dataclass(frozen=True)
 class Rule:
     """A compiled rule: alternatives, each of terms that must hold together."""
 
@@ -114,13 +135,85 @@ class Rule:
         """Say whether the finding is present; `None` means not tested or not decidable."""
         if karyotype.state is not State.EVALUABLE:
             return None
+        if self.is_about_clones and karyotype.is_plain:
+            return self.holds(karyotype.abnormal)
         undecided = False
         for terms in self.alternatives:
-            answers = [term.answer(karyotype) for term in terms]
-            if all(answers):
+            worst: bool | None = True
+            for term in terms:
+                answer = term.answer(karyotype)
+                if answer is False:
+                    worst = False
+                    break
+                if answer is None:
+                    worst = None
+            if worst:
                 return True
-            undecided = undecided or False not in answers
+            undecided = undecided or worst is None
         return None if undecided else False
+
+    @lazy
+    def is_about_clones(self) -> bool:
+        """Say whether no word about the whole karyotype is among the terms."""
+        return not any(term.summary for terms in self.alternatives for term in terms)
+
+    def holds(self, clones: tuple[Clone, ...]) -> bool:
+        """Say whether it holds in clones that leave nothing open."""
+        for terms in self.alternatives:
+            for term in terms:
+                if term.is_in(clones) is term.denied:
+                    break
+            else:
+                return True
+        return False
+
+    @lazy
+    def needs(self) -> tuple[frozenset[str], ...]:
+        """For each alternative, the chromosomes without which it cannot hold."""
+        return tuple(
+            frozenset().union(*(term.needs for term in terms if not term.denied))
+            for terms in self.alternatives
+        )
+
+    def may_hold(self, mentioned: frozenset[str]) -> bool:
+        """Say whether it can hold in a karyotype that names these chromosomes and no others."""
+        return any(needed <= mentioned for needed in self.needs)
+
+
+class Questions:
+    """Many rules, asked of many karyotypes: each is asked only those that may hold.
+
+    Most karyotypes name few chromosomes, and most rules need some that they do not name. Which
+    rules are left depends on the chromosomes alone, so it is worked out once for each set of them.
+
+    Example:
+        >>> from haemony.harmonise.karyotype import parse
+        >>> asked = Questions({"eight": "+8", "seven": "-7 | loss(7q)"})
+        >>> asked.answers(parse("47,XX,+8[9]/46,XX[3]"))
+        {'eight': True, 'seven': False}
+    """
+
+    def __init__(self, rules: Mapping[str, str]) -> None:
+        self._rules = {name: compile_rule(rule) for name, rule in rules.items()}
+        self._all_denied: dict[str, bool | None] = dict.fromkeys(rules, False)
+        self._left: dict[frozenset[str], tuple[tuple[str, Rule], ...]] = {}
+
+    def answers(self, karyotype: Karyotype) -> dict[str, bool | None]:
+        """Answer every rule, as :func:`matches` would."""
+        if not karyotype.is_plain or karyotype.state is not State.EVALUABLE:
+            return {name: rule.answer(karyotype) for name, rule in self._rules.items()}
+        answers = self._all_denied.copy()
+        for name, rule in self._left_for(karyotype.mentions):
+            answers[name] = rule.answer(karyotype)
+        return answers
+
+    def _left_for(self, mentioned: frozenset[str]) -> tuple[tuple[str, Rule], ...]:
+        left = self._left.get(mentioned)
+        if left is None:
+            left = tuple((n, rule) for n, rule in self._rules.items() if rule.may_hold(mentioned))
+            if len(self._left) < _MOST_REMEMBERED:
+                self._left[mentioned] = left
+        return left
 
 
 def matches(rule: str, karyotype: Karyotype) -> bool | None:
@@ -149,43 +242,6 @@ def compile_rule(text: str) -> Rule:
     return Rule(text, alternatives)
 
 
-def _may_hide(karyotype: Karyotype, concerns: frozenset[str]) -> bool:
-    return any(
-        item.kind is Kind.DESCRIBED_COMPLEX
-        or (item.kind is Kind.UNREAD and not concerns.isdisjoint(item.chromosomes))
-        for clone in karyotype.own_clones
-        for item in clone.abnormalities
-    )
-
-
-def _is_unlocated(karyotype: Karyotype, name: str) -> bool:
-    """A rebuilt chromosome without any breakpoint may have lost or gained either arm.
-
-    ISCN gives the breakpoints of a translocation once; a second derivative need not repeat them.
-    """
-    items = karyotype.abnormalities
-    located = {item.all_chromosomes for item in items if item.parts and item.all_breakpoints}
-    return any(
-        item.is_structural
-        and name in item.all_chromosomes
-        and not item.all_breakpoints
-        and item.all_chromosomes not in located
-        for item in items
-    )
-
-
-def _is_unspecified(karyotype: Karyotype, names: frozenset[str]) -> bool:
-    """`abn(16)(q22)` says that 16 is rebuilt, not how: it may be an inv(16)."""
-    return any(
-        item.kind is Kind.UNSPECIFIED and not names.isdisjoint(item.chromosomes)
-        for item in karyotype.abnormalities
-    )
-
-
-def _in_any_clone(test: Test) -> Callable[[Karyotype], bool]:
-    return lambda karyotype: any(test(clone) for clone in karyotype.clonal if clone.abnormalities)
-
-
 def _term(rule: str, part: str) -> Term:
     written = re.sub(r"\s+", "", part)
     denied = written.startswith("!")
@@ -194,20 +250,28 @@ def _term(rule: str, part: str) -> Term:
         raise KaryotypeRuleError(
             rule, reason="a term is empty", fix="write a finding on both sides of | and &"
         )
-    if text in {"normal", "complex", "monosomal"}:
-        return Term(text, _summary(text), frozenset(), denied)
+    if text in _SUMMARIES:
+        return Term(text, summary=_summary(_SUMMARIES[text]), denied=denied)
     if text.lstrip("+") in _ELEMENTS:
-        kind = _ELEMENTS[text.lstrip("+")]
-        return Term(text, _in_any_clone(_has_element(kind)), frozenset(_ORDER), denied)
+        test = _has_element(_ELEMENTS[text.lstrip("+")])
+        return Term(text, test, concerns=frozenset(_ORDER), denied=denied)
     if whole := _WHOLE.fullmatch(text):
-        name = _known(rule, whole[2])
-        test = _has_whole(name, Sign(whole[1]))
-        return Term(text, _in_any_clone(test), frozenset({name}), denied)
+        named = frozenset({_known(rule, whole[2])})
+        test = _has_whole(whole[2], Sign(whole[1]))
+        return Term(text, test, concerns=named, denied=denied, needs=named)
     if call := _CALL.fullmatch(text):
         test, concerns = _call(rule, call[1] + call[2], call[3], call[4] or "")
         arm = _ARM.fullmatch(call[3])
-        rebuilt = frozenset() if call[2] == "any" else _chromosomes_of(call[3])
-        return Term(text, _in_any_clone(test), concerns, denied, arm[1] if arm else "", rebuilt)
+        named = _chromosomes_of(call[3])
+        return Term(
+            text,
+            test,
+            concerns=concerns,
+            denied=denied,
+            arm_of=arm[1] if arm else "",
+            rebuilt=frozenset() if call[2] == "any" else named,
+            needs=named,
+        )
     raise KaryotypeRuleError(
         rule,
         reason=f"{text!r} is not a term",
@@ -229,28 +293,37 @@ def _known(rule: str, name: str) -> str:
     return name
 
 
-def _summary(word: str) -> Callable[[Karyotype], bool | None]:
-    def ask(karyotype: Karyotype) -> bool | None:
-        from haemony.harmonise.karyotype import summary  # noqa: PLC0415 - summary asks rules, too
+_SUMMARIES = {
+    "normal": "is_normal",
+    "complex": "is_complex",
+    "complex(eln2017)": "is_complex_eln_2017",
+    "complex(eln2022)": "is_complex_eln_2022",
+    "complex(ipssr)": "is_complex_ipss_r",
+    "monosomal": "is_monosomal",
+    "monosomal(eln)": "is_monosomal",
+}
+"""Words about the whole karyotype, and the functions of `summary` that answer them."""
 
-        answers = {
-            "normal": summary.is_normal,
-            "complex": summary.is_complex,
-            "monosomal": summary.is_monosomal,
-        }
-        return answers[word](karyotype)
+
+def _summary(name: str) -> Callable[[Karyotype], bool | None]:
+    def ask(karyotype: Karyotype) -> bool | None:
+        return _summary_function(name)(karyotype)
 
     return ask
 
 
-def _has_whole(name: str, sign: Sign) -> Test:
-    def test(clone: Clone) -> bool:
-        return any(
-            item.kind is Kind.NUMERICAL and item.sign is sign and item.chromosomes == (name,)
-            for item in clone.abnormalities
-        )
+@cache
+def _summary_function(name: str) -> Callable[[Karyotype], bool | None]:
+    """Found when first asked for: summaries ask rules, too."""
+    answer: Callable[[Karyotype], bool | None] = getattr(
+        import_module("haemony.harmonise.karyotype.summary"), name
+    )
+    return answer
 
-    return test
+
+def _has_whole(name: str, sign: Sign) -> Test:
+    wanted = (name, sign)
+    return lambda clone: wanted in clone.whole
 
 
 def _has_element(kind: Kind) -> Test:
@@ -304,24 +377,21 @@ def _about_arm(rule: str, word: str, inside: str) -> tuple[Test, frozenset[str]]
 
 
 def _loses(name: str, arm: str) -> Test:
-    return lambda clone: (name, arm) in imbalance(clone.abnormalities).lost
+    return lambda clone: (name, arm) in clone.imbalance.lost
 
 
 def _gains(name: str, arm: str) -> Test:
-    return lambda clone: (name, arm) in imbalance(clone.abnormalities).gained
+    return lambda clone: (name, arm) in clone.imbalance.gained
 
 
 def _breaks(name: str, arm: str) -> Test:
+    place = (name, arm)
+
     def test(clone: Clone) -> bool:
-        if any(
-            point.chromosome == name and point.arm == arm
-            for item in clone.abnormalities
-            if item.sign is not Sign.LOST
-            for point in item.all_breakpoints
-        ):
+        if place in clone.broken:
             return True
-        change = imbalance(clone.abnormalities)
-        return (name, arm) in change.lost or (name, arm) in change.gained
+        change = clone.imbalance
+        return place in change.lost or place in change.gained
 
     return test
 
@@ -393,12 +463,8 @@ def _listed_under(sites: tuple[_Site, ...]) -> frozenset[str]:
 
 def _has_rearrangement(kind: Kind, sites: tuple[_Site, ...]) -> Test:
     def test(clone: Clone) -> bool:
-        return any(
-            member.kind is kind and _fits(sites, member)
-            for item in clone.abnormalities
-            if item.sign is not Sign.LOST
-            for member in item.everyone
-        )
+        members = clone.rearrangements.get(kind)
+        return members is not None and any(_fits(sites, member) for member in members)
 
     return test
 
@@ -442,11 +508,17 @@ def _fits(sites: tuple[_Site, ...], member: Abnormality) -> bool:
     names = member.chromosomes
     if not len(sites) <= len(names) <= _LARGEST_REARRANGEMENT:
         return False
+    for site in sites:
+        if site.name != "v" and site.name not in names:
+            return False
     aligned = len(names) == len(member.breakpoints)
     slots = [
         (name, member.breakpoints[place : place + 1] if aligned else _of(name, member))
         for place, name in enumerate(names)
     ]
+    if len(sites) == 1:
+        needed = sites[0].name == "v"
+        return any(_site_fits(sites[0], *slot, bands_needed=needed) for slot in slots)
     any_partner = any(site.name == "v" for site in sites)
     ordered = sorted(sites, key=lambda site: site.name == "v")
     return _assign(ordered, slots, bands_needed=any_partner)

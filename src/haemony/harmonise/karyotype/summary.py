@@ -8,12 +8,13 @@ al., Blood 2017;129:424-447 and 2022;140:1345-1377); monosomal follows Breems et
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from haemony.harmonise.karyotype.abnormality import Abnormality, Kind, Sign
 from haemony.harmonise.karyotype.formula import Clone, Karyotype, State
 from haemony.harmonise.karyotype.rules import matches
 
-CLASS_DEFINING = " | ".join(
+_CLASS_DEFINING_2017 = " | ".join(
     (
         "t(8;21)(q22;q22)",
         "inv(16)(p13q22)",
@@ -26,16 +27,16 @@ CLASS_DEFINING = " | ".join(
         "inv(3)(q26)",
         "t(3;3)(v;q26)",
         "t(9;22)(q34;q11)",
-        "t(8;16)(p11;p13)",
     )
 )
+CLASS_DEFINING = f"{_CLASS_DEFINING_2017} | t(8;16)(p11;p13)"
 """Rearrangements that name a class of their own, so that the karyotype is not called complex."""
 
 CORE_BINDING_FACTOR = "t(8;21)(q22;q22) | inv(16)(p13q22) | t(16;16)(p13;q22)"
 
-_COUNTER = re.compile(r"(\+)[\d~-]*(?:var)?(?=mar)")
+_NUMBER_OF_MARKERS = re.compile(r"^\+?[\d~-]*x?(?:var)?(?=mar)")
+_TIMES = re.compile(r"x\d+$")
 
-_SEX_AT_BIRTH = re.compile(r"^\D{0,3}\d{2,3}[\s,.;]*([XY]{1,5})C(?![A-Z0-9(])")
 _BANDS = re.compile(r"\(\??[pq?][^()]*\)")
 
 _SEXES = {"XX": "female", "XY": "male"}
@@ -54,10 +55,12 @@ def is_normal(karyotype: Karyotype) -> bool | None:
         >>> is_normal(parse("47,XXYc[20]")), is_normal(parse("48,XXYc,+8[20]"))
         (True, False)
     """
-    judged = _worth_judging(karyotype)
-    if karyotype.state is not State.EVALUABLE or not judged:
+    if karyotype.state is not State.EVALUABLE:
         return None
-    return all(not clone.abnormalities and _is_diploid(clone, told) for clone, told in judged)
+    if any(clone.abnormalities for clone in karyotype.clonal):
+        return False
+    judged = _worth_judging(karyotype)
+    return all(_is_diploid(clone, told) for clone, told in judged) if judged else None
 
 
 def _worth_judging(karyotype: Karyotype) -> tuple[tuple[Clone, Clone], ...]:
@@ -70,12 +73,12 @@ def _worth_judging(karyotype: Karyotype) -> tuple[tuple[Clone, Clone], ...]:
 
 
 def _is_diploid(clone: Clone, told: Clone) -> bool:
-    if clone.modal_number is None or clone.modal_upper is None:
+    if clone.modal_number is None or clone.modal_upper is None or clone.ploidy not in {"", "2n"}:
         return False
-    born_with = _SEX_AT_BIRTH.search(clone.text.upper())
+    born_with = clone.sex_at_birth
     number = 46 + sum(_born_with(item) for item in told.abnormalities)
     if born_with:
-        number += len(born_with[1]) - 2
+        number += len(born_with) - 2
     known = clone.sex in _SEXES or "?" in clone.sex or "U" in clone.sex or not clone.sex
     return clone.modal_number <= number <= clone.modal_upper and (bool(born_with) or known)
 
@@ -104,21 +107,78 @@ def abnormality_count(karyotype: Karyotype) -> int | None:
     """
     if karyotype.state is not State.EVALUABLE:
         return None
-    most: dict[str, int] = {}
+    return sum(_most(_counted(karyotype)).values())
+
+
+def _counted(karyotype: Karyotype) -> list[dict[str, int]]:
+    """Each clone's abnormalities by name, with their number in one cell."""
     told_in_full = _told_in_full(karyotype)
+    counted = []
     for clone in karyotype.clonal:
         here: dict[str, int] = {}
         for item in clone.abnormalities:
-            name = _COUNTER.sub(r"\1", told_in_full.get(item.text, item.text))
-            here[name] = 1 if item.text == "-Y" else here.get(name, 0) + _copies(item)
+            name = _name(told_in_full.get(item.text, item.text), item)
+            here[name] = 1 if name == "-Y" else here.get(name, 0) + _copies(item)
+        counted.append(here)
+    return counted
+
+
+def _most(counted: list[dict[str, int]]) -> dict[str, int]:
+    """Each abnormality with its largest number in one clone."""
+    if len(counted) == 1:
+        return counted[0]
+    most: dict[str, int] = {}
+    for here in counted:
         for name, copies in here.items():
-            most[name] = max(most.get(name, 0), copies)
-    return sum(most.values())
+            if copies > most.get(name, 0):
+                most[name] = copies
+    return most
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Clones that share abnormalities: how many abnormalities were understood and how many not."""
+
+    understood: int
+    unread: int
+
+
+def clonal_families(karyotype: Karyotype) -> tuple[Family, ...]:
+    """Part the abnormal clones into families; clones of two families are independent.
+
+    Example:
+        >>> from haemony.harmonise.karyotype import parse
+        >>> found = parse("46,XX,del(5)(q13q33)[9]/47,idem,+8[4]/47,XX,+21[5]/46,XX[2]")
+        >>> [family.understood for family in clonal_families(found)]
+        [2, 1]
+    """
+    families: list[list[dict[str, int]]] = []
+    for here in filter(None, _counted(karyotype)):
+        related = [f for f in families if any(not here.keys().isdisjoint(c) for c in f)]
+        apart = [f for f in families if f not in related]
+        families = [*apart, [clone for f in related for clone in f] + [here]]
+    gaps = {_name(item.text, item) for item in karyotype.abnormalities if item.kind is Kind.UNREAD}
+    return tuple(_family(_most(family), gaps) for family in families)
+
+
+def _family(most: dict[str, int], gaps: set[str]) -> Family:
+    unread = sum(copies for name, copies in most.items() if name in gaps)
+    return Family(sum(most.values()) - unread, unread)
+
+
+def _name(text: str, item: Abnormality) -> str:
+    """The name to count by: markers are counted, not named by their number or `x2`."""
+    if item.kind is not Kind.MARKER:
+        return text
+    return _NUMBER_OF_MARKERS.sub("+", _TIMES.sub("", text), count=1)
 
 
 def _told_in_full(karyotype: Karyotype) -> dict[str, str]:
     """Items without bands, to the same item with its bands in another clone, where that is one."""
-    found = {}
+    found: dict[str, str] = {}
+    bare = [i for i in karyotype.abnormalities if i.is_structural and not i.has_bands]
+    if len(karyotype.clonal) < 2 or not bare:
+        return found
     for clone in karyotype.clonal:
         theirs = [
             item
@@ -136,9 +196,7 @@ def _told_in_full(karyotype: Karyotype) -> dict[str, str]:
 
 def _says_more(full: Abnormality, item: Abnormality) -> bool:
     """`del(5)(q13q33)` says what `del(5)(q)` does, and more."""
-    if not item.is_structural or any(point.band for point in item.all_breakpoints):
-        return False
-    if not any(point.band for point in full.all_breakpoints):
+    if not item.is_structural or item.has_bands or not full.has_bands:
         return False
     arms = {(point.chromosome, point.arm) for point in item.all_breakpoints}
     return _BANDS.sub("", full.text) == _BANDS.sub("", item.text) and arms <= {
@@ -148,7 +206,7 @@ def _says_more(full: Abnormality, item: Abnormality) -> bool:
 
 def _copies(item: Abnormality) -> int:
     if item.kind is Kind.DESCRIBED_COMPLEX:
-        return 3
+        return max(3, item.copies)
     return item.copies if item.kind in {Kind.NUMERICAL, Kind.MARKER} else 1
 
 
@@ -162,10 +220,60 @@ def is_complex(karyotype: Karyotype) -> bool | None:
         >>> is_complex(parse("48,XY,+8,inv(16)(p13q22),+22[20]"))
         False
     """
-    count = abnormality_count(karyotype)
-    if count is None:
+    return _is_complex(karyotype, CLASS_DEFINING)
+
+
+def is_complex_eln_2017(karyotype: Karyotype) -> bool | None:
+    """Say whether a karyotype is complex as the ELN defined it in 2017."""
+    return _is_complex(karyotype, _CLASS_DEFINING_2017)
+
+
+def is_complex_eln_2022(karyotype: Karyotype) -> bool | None:
+    """Say whether a karyotype is complex as the ELN defined it in 2022.
+
+    Three or more extra chromosomes without any rearrangement are not complex.
+
+    Example:
+        >>> from haemony.harmonise.karyotype import parse
+        >>> is_complex_eln_2022(parse("49,XX,+8,+13,+21")), is_complex(parse("49,XX,+8,+13,+21"))
+        (False, True)
+    """
+    found = _is_complex(karyotype, CLASS_DEFINING)
+    return found and not _is_only_hyperdiploid(karyotype)
+
+
+def is_complex_ipss_r(karyotype: Karyotype) -> bool | None:
+    """Say whether there are three or more abnormalities, as the IPSS-R counts them.
+
+    No rearrangement is an exception, and independent clones are not added up.
+    """
+    if abnormality_count(karyotype) is None:
         return None
-    return count >= 3 and not matches(CLASS_DEFINING, karyotype)
+    return max((f.understood + f.unread for f in clonal_families(karyotype)), default=0) >= 3
+
+
+def _is_complex(karyotype: Karyotype, class_defining: str) -> bool | None:
+    if karyotype.state is not State.EVALUABLE:
+        return None
+    if _at_most(karyotype) < 3:
+        return False
+    return sum(_most(_counted(karyotype)).values()) >= 3 and not matches(class_defining, karyotype)
+
+
+def _at_most(karyotype: Karyotype) -> int:
+    """No fewer than there are: what clones share is counted in each of them."""
+    most = 0
+    for clone in karyotype.clonal:
+        for item in clone.abnormalities:
+            most += item.copies if item.kind is not Kind.DESCRIBED_COMPLEX else 3
+    return most
+
+
+def _is_only_hyperdiploid(karyotype: Karyotype) -> bool:
+    """Every abnormality is an extra whole chromosome."""
+    return all(
+        item.kind is Kind.NUMERICAL and item.sign is Sign.GAINED for item in karyotype.abnormalities
+    )
 
 
 def is_monosomal(karyotype: Karyotype) -> bool | None:
@@ -181,25 +289,23 @@ def is_monosomal(karyotype: Karyotype) -> bool | None:
     """
     if karyotype.state is not State.EVALUABLE:
         return None
-    if karyotype.is_described_complex and len(karyotype.own_clones) == 1:
+    told = karyotype.is_plain or not karyotype.is_described_complex
+    if not told and len(karyotype.own_clones) == 1:
         return None
-    if matches(CORE_BINDING_FACTOR, karyotype):
+    if not any(_is_monosomal(clone) for clone in karyotype.clonal):
         return False
-    return any(_is_monosomal(clone) for clone in karyotype.clonal)
+    return not matches(CORE_BINDING_FACTOR, karyotype)
 
 
 def _is_monosomal(clone: Clone) -> bool:
-    lost = {
-        item.chromosomes[0]
-        for item in clone.abnormalities
-        if item.kind is Kind.NUMERICAL
-        and item.sign is Sign.LOST
-        and item.chromosomes[0] not in {"X", "Y"}
-    }
-    rebuilt = any(
-        item.is_structural and item.kind is not Kind.MARKER for item in clone.abnormalities
-    )
-    return len(lost) >= 2 or (len(lost) == 1 and rebuilt)
+    lost = {name for name, sign in clone.whole if sign is Sign.LOST} - {"X", "Y"}
+    if not lost:
+        return False
+    rebuilt = [i for i in clone.abnormalities if i.is_structural and i.kind is not Kind.MARKER]
+    for item in rebuilt:
+        if item.sign is Sign.GAINED:  # -17,+i(17)(q10) is the old way to write i(17)(q10)
+            lost.difference_update(item.chromosomes[:1])
+    return len(lost) >= 2 or (len(lost) == 1 and bool(rebuilt))
 
 
 def sex(karyotype: Karyotype) -> str | None:

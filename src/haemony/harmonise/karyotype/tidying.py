@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 from haemony.harmonise.karyotype.formula import State
+from haemony.harmonise.karyotype.methods import OTHER_METHOD
 
 LONGEST = 8_000
 """Longer texts are no karyotypes: the longest printed formulas have some 1,500 characters."""
@@ -37,6 +38,7 @@ _NO_METAPHASES = re.compile(
     r"|\b(?:cultures?|kultur)\s+(?:fail|negativ)|\bfail(?:ed|ure)\b|\bunsuccessful\b"
     r"|\bnot (?:evaluable|analy[sz]able|assessable)\b"
     r"|\bnicht (?:auswertbar|analysierbar|beurteilbar)\b"
+    r"|\bkeine?\s?(?:zellen)?\s?in\s?teilung"
 )
 _NOT_DONE = re.compile(
     r"(?:n\.?\s?/?a\.?|n\.?\s?/?d\.?|nan|null|none|not (?:done|performed|available|tested|known)"
@@ -47,26 +49,35 @@ _NOT_DONE = re.compile(
     r"(?:\s+(?:done|sent|available|vorhanden))?"
 )
 _REMARK = re.compile(
-    r"\.?\s*\b(?:nuc\s?ish|ish|i?fish|m-?fish|pcr|rt-?pcr|cgh|acgh|snp|sky|array|arr|ogm|befund"
-    r"|kommentar|comment|remark|hinweis|korrekturbefund)(?:\b|(?=\S{0,3}upp))[^\n]*"
-    r"|\b(?:i?fish)[a-z]*[^\n]*"
+    rf"\.?\s*\b(?:{OTHER_METHOD}|(?:befund|kommentar|comment|remark|hinweis|korrekturbefund)\b)"
+    r"[^\n]*?(?=\n|$|/{1,2}\s?\d\d(?:[-~]\d\d)?\s?,\s?x)"
 )
 _PROSE = re.compile(r"\((?=[^\W\d]{4})[^()]*\)")
-_PLOIDY = re.compile(r"<\s*\d\s*n\s*[+-]?\s*>")
-_BARE_COUNT = re.compile(r"\bcp\s*\[\s*(\d{1,3})\s*\]")
+_PLOIDY = re.compile(r"<\s*(\d)\s*n\s*([+-]?)\s*>")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_BARE_COUNT = re.compile(
+    r"(?<![a-z])cp\s*\[\s*(\d{1,3})\s*\]|(?<![a-z\[])cp\s?(\d{1,3})(?=\s*(?:/|$))"
+)
 _WHOLE_CELL = re.compile(r"_x000d_")
+_NEEDS_NO_TIDYING = re.compile(r"(?:[a-z\d(][a-z\d()\[\],;/+~?.:-]*)?")
+_FORMULA_WORDS = frozenset(
+    {"add", "del", "der", "dic", "dup", "inv", "ins", "ider", "idic", "iso", "ring", "mar", "dmin"}
+    | {"hsr", "idem", "sdl", "inc", "idemx", "xxy", "xyy", "xxyy", "xxx", "xxxx"}
+)
+"""Words of three letters and more that stand in plain formulas; with others, remarks are sought."""
 
 
 def tidy(text: str) -> str:
     """Bring a text to lower case, plain signs and single spaces; line breaks stay."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    plain = _WHOLE_CELL.sub("\n", plain).replace("\r\n", "\n").replace("\r", "\n")
-    plain = plain.translate(_DASHES)
-    plain = "".join(sign if sign == "\n" or sign.isprintable() else " " for sign in plain).strip(
-        " \n="
-    )
-    plain = _PLOIDY.sub("", plain)
-    return _BARE_COUNT.sub(r"[cp\1]", plain)
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    if not _NEEDS_NO_TIDYING.fullmatch(plain):
+        plain = _WHOLE_CELL.sub("\n", plain).replace("\r\n", "\n").replace("\r", "\n")
+        plain = plain.translate(_DASHES)
+        if not plain.isprintable():
+            plain = "".join(sign if sign == "\n" or sign.isprintable() else " " for sign in plain)
+        plain = plain.strip(" \n=")
+        plain = _PLOIDY.sub(r"<\1n\2>", plain)
+    return _BARE_COUNT.sub(r"[cp\1\2]", plain) if "cp" in plain else plain
 
 
 def without_remarks(plain: str) -> tuple[str, tuple[str, ...]]:
@@ -76,6 +87,8 @@ def without_remarks(plain: str) -> tuple[str, tuple[str, ...]]:
         >>> without_remarks("46,xx fish: monosomy 7")
         ('46,xx', ('fish: monosomy 7',))
     """
+    if _FORMULA_WORDS.issuperset(_WORD.findall(plain)):
+        return _trimmed(plain), ()
     remarks: list[str] = []
 
     def set_aside(found: re.Match[str]) -> str:
@@ -84,7 +97,13 @@ def without_remarks(plain: str) -> tuple[str, tuple[str, ...]]:
 
     formula = _PROSE.sub(set_aside, plain)
     formula = _REMARK.sub(set_aside, formula)
-    return formula.strip(" \n/;,."), tuple(remarks)
+    return _trimmed(formula), tuple(remarks)
+
+
+def _trimmed(formula: str) -> str:
+    """Without the separators around it; `//` in front says that the cells are a donor's."""
+    plain = formula.strip(" \n;,.").rstrip(" \n/;,.")
+    return plain if plain.startswith("//") else plain.lstrip(" \n/;,.")
 
 
 def state_in_words(plain: str, formula_begins: int | None) -> State | None:
