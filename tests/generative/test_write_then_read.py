@@ -29,7 +29,8 @@ from support.protection import person_of, protected
 from support.tables import blanked
 
 CATALOGUE = hm.disease("aml").catalogue
-FOLLOW_UP = {"last_contact_day", "vital_status"}
+FOLLOW_UP = {"last_contact_day", "vital_status", "cause_of_death"}
+"""What says something only together: the cause of a death needs the death."""
 FREE = [
     element.name
     for element in CATALOGUE.values()

@@ -149,6 +149,32 @@ def test_a_table_of_calls_may_be_all_there_is(workspace: hm.Workspace, tmp_path:
     assert sorted(release.table("variant")["gene"]) == ["FLT3", "NPM1", "TP53"]
 
 
+def test_a_protein_change_may_be_written_in_either_code(
+    workspace: hm.Workspace, tmp_path: Path
+) -> None:
+    """p.Arg882His is p.R882H, whichever a laboratory writes; another residue is another finding."""
+    entries = [
+        *ENTRIES[:2],
+        Entry("calls", "patient", role=Role.PATIENT),
+        Entry("calls", "gene", element="variant_gene"),
+        Entry("calls", "protein", element="variant_protein"),
+    ]
+    given = contribution(tmp_path / "c", "patient,age\nA,50\nB,60\nC,70\n", entries)
+    calls = "A,DNMT3A,p.Arg882His\nB,DNMT3A,p.R882C\nC,DNMT3A,p.(Arg320Ter)\n"
+    (given.folder / "calls.csv").write_text("patient,gene,protein\n" + calls, encoding="utf-8")
+    described = given.folder / "contribution.yaml"
+    content = described.read_text(encoding="utf-8")
+    assay = "{name: panel, method: sequencing, calls: calls, tested: clinical, genes: [DNMT3A]}"
+    described.write_text(
+        f"{content}  calls: {{file: calls.csv}}\nassays:\n  - {assay}\n", encoding="utf-8"
+    )
+
+    release = hm.admit([hm.Contribution.load(given.folder)], workspace).release
+
+    table = release.features(["age_at_diagnosis", "DNMT3A_R882"]).sort("age_at_diagnosis")
+    assert table["DNMT3A_R882"].to_list() == ["positive", "positive", "negative"]
+
+
 def test_a_patient_of_whom_nobody_knows_is_not_alive(
     workspace: hm.Workspace, tmp_path: Path
 ) -> None:

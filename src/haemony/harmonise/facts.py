@@ -46,6 +46,9 @@ COUNTS = pl.Schema(
 """The account of every mapped column. Each figure is counted on its own: cells and missing when
 the column is parsed, kept among the facts, set aside among the reasons."""
 
+ALIKE = 1e-9
+"""So far apart, in proportion, may be one number that was converted from two units."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -125,8 +128,7 @@ def _speaking(cells: Cells, table: Table, entry: Entry) -> Cells:
     """The cells of a column, missing in the rows where its condition does not hold."""
     if entry.condition is None:
         return cells
-    column, texts = entry.condition
-    silent = ~table.frame[column].str.strip_chars().is_in(list(texts)).fill_null(value=False)
+    silent = ~entry.condition.holds(table.frame)
     values = pl.select(pl.when(~silent).then(cells.values)).to_series()
     return Cells(values, cells.wrong & ~silent, cells.missing | silent)
 
@@ -192,9 +194,8 @@ def _choose(
         .over(key)
         .alias("best"),
     )
-    same = pl.col("number").eq_missing(pl.col("best_number")) & pl.col("code").eq_missing(
-        pl.col("best_code")
-    )
+    alike = (pl.col("number") - pl.col("best_number")).abs() <= ALIKE * pl.col("best_number").abs()
+    same = alike.fill_null(value=True) & pl.col("code").eq_missing(pl.col("best_code"))
     first = ranked.filter(pl.col("rank") == 0).select(FACTS.names())
     confirmed = ranked.filter((pl.col("rank") > 0) & same).select(FACTS.names())
     beaten = ranked.filter((pl.col("rank") > 0) & ~same).select(

@@ -7,13 +7,17 @@ tested in whom, and a tested patient without a call is negative. Rules such as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from haemony.harmonise import hgvs
 from haemony.harmonise.facts import FACTS
+from haemony.harmonise.genes import Approved, Mangled, Unknown, approve
 from haemony.intake.contribution import Assay
 from haemony.intake.dictionary import EVERY
+from haemony.intake.readers.assembly import assembly_of, chromosome_name, chromosomes
 from haemony.model.element import Catalogue, Element, Finding
 from haemony.model.errors import UsageError
 from haemony.privacy.payload import SET_ASIDE
@@ -21,8 +25,10 @@ from haemony.privacy.protect import PERSON, Protected
 
 CALLED = "variant_gene"
 REJECTED = "rejected"
+SHORT = "protein_short"
 HARMLESS = "not oncogenic"
 """Significance of a call that is kept and never makes a finding positive (a silent variant)."""
+UNKNOWN = "its assay lists no gene of this name, and none is known"
 
 
 class VariantRuleSlip(UsageError):
@@ -77,7 +83,7 @@ class VariantRule:
         """
         match = pl.col("variant_significance").ne_missing(HARMLESS)
         if self.protein:
-            match &= pl.col("variant_protein").str.contains(rf"^p\.\(?{self.protein}(\D|$)")
+            match &= pl.col(SHORT).str.contains(rf"^p\.\(?{self.protein}(\D|$)")
         if self.type:
             match &= pl.col("variant_type") == self.type
         if self.not_type:
@@ -87,11 +93,173 @@ class VariantRule:
         return counted.filter(pl.col("n") >= self.calls).select(PERSON, "row").sort(PERSON)
 
 
-def approve_symbols(stated: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
-    """Write every gene under its approved symbol; unknown ones stay as they are."""
-    approved = pl.col("code").replace(dict(catalogue.symbols))
+@dataclass(frozen=True)
+class Named:
+    """Calls under approved symbols.
+
+    Attributes:
+        stated: The facts without the calls whose gene cannot be told.
+        set_aside: Those calls, with the reason.
+        untold: ``person_id``, ``file`` and each ``gene`` that such a call may lie in; null where it
+            may be any. None of these is negative in this person.
+    """
+
+    stated: pl.DataFrame
+    set_aside: pl.DataFrame
+    untold: pl.DataFrame
+
+
+def approve_symbols(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -> Named:
+    """Write every gene under its approved symbol; keep aside the calls whose symbol names no gene.
+
+    A symbol that a spreadsheet spoilt, or that several genes have borne, is never guessed. One that
+    nobody knows is kept as it was written, unless the assay of its table lists the genes it tested.
+
+    Args:
+        protected: The contribution, for its assays.
+        stated: Its facts; calls are the ``variant`` records among them.
+        catalogue: Its genes, which are known beside the history of symbols.
+    """
+    place = ["file", "row"]
     is_gene = pl.col("element") == CALLED
-    return stated.with_columns(pl.when(is_gene).then(approved).otherwise("code").alias("code"))
+    where = stated.filter(pl.col("element") == "variant_chromosome").unique(place, keep="first")
+    where = where.select(*place, pl.col("code").alias("chromosome"))
+    called = stated.filter(is_gene).join(where, on=place, how="left", maintain_order="left")
+    called = called.with_columns(pl.col("chromosome").fill_null(""))
+    panels = _panels(protected)
+    asked = called.select("file", "code", "chromosome").unique(maintain_order=True)
+    told = [
+        _symbol(code, chromosome, panels.get(file), catalogue)
+        for file, code, chromosome in asked.iter_rows()
+    ]
+    answers = pl.concat([asked, pl.DataFrame(told, _SYMBOLS, orient="row")], how="horizontal")
+    called = called.join(answers, on=asked.columns, how="left", maintain_order="left")
+    nameless = called.filter(pl.col("reason").is_not_null())
+    kept, aside = _without_calls(stated, nameless.unique(place, keep="first"), catalogue)
+    key = [*place, "column", "element"]
+    symbols = called.select(*key, "symbol")
+    kept = kept.join(symbols, on=key, how="left", maintain_order="left")
+    approved = pl.when(is_gene).then("symbol").otherwise("code").alias("code")
+    genes = pl.when(pl.col("genes").list.len() > 0).then("genes").alias("gene")
+    untold = nameless.select(PERSON, "file", genes).explode("gene")
+    return Named(kept.with_columns(approved).drop("symbol"), aside, untold)
+
+
+def _panels(protected: Protected) -> Mapping[str, frozenset[str]]:
+    """The genes that a file's assays list; files with an exome, or without an assay, have none."""
+    listed: dict[str, set[str]] = {}
+    for assay in protected.description.assays:
+        listed.setdefault(protected.tables[assay.calls].file, set()).update(assay.genes)
+    return {file: frozenset(genes) for file, genes in listed.items() if EVERY not in genes}
+
+
+_SYMBOLS = pl.Schema(
+    [("symbol", pl.String()), ("reason", pl.String()), ("genes", pl.List(pl.String()))]
+)
+
+
+def _symbol(
+    written: str, chromosome: str, panel: frozenset[str] | None, catalogue: Catalogue
+) -> tuple[str, str | None, list[str]]:
+    """The symbol to write; why its call cannot be used, and the genes that may be meant."""
+    if written in catalogue.genes:
+        return written, None, []
+    answer = approve(written, catalogue.genes, chromosome=chromosome)
+    if isinstance(answer, Approved):
+        return answer.symbol, None, []
+    if isinstance(answer, Unknown):
+        known = panel is None or written in panel
+        return written, None if known else UNKNOWN, []
+    said = answer.reason if isinstance(answer, Mangled) else "several genes have borne its name"
+    genes = list(answer.candidates)
+    may = f"; it may be {' or '.join(genes)}" if genes else ""
+    return written, f"its gene cannot be told: {said}{may}", genes
+
+
+def _without_calls(
+    stated: pl.DataFrame, calls: pl.DataFrame, catalogue: Catalogue
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part facts from the whole calls (``file``, ``row``, ``reason``) that cannot be used."""
+    parts = pl.col("element").is_in([element.name for element in catalogue.of("variant")])
+    why = calls.select("file", "row", "reason")
+    lost = stated.filter(parts).join(why, on=["file", "row"], maintain_order="left")
+    kept = stated.join(lost, on=["file", "row", "element"], how="anti", maintain_order="left")
+    stage = pl.lit("harmonise").alias("stage")
+    return kept, lost.select(stage, "file", "row", "column", "element", "reason").cast(SET_ASIDE)
+
+
+def drop_misplaced(stated: pl.DataFrame, catalogue: Catalogue) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Keep aside positions that cannot be; the call itself, with its names, is kept.
+
+    A position lies on its chromosome, and one substitution has one position: where a file gives the
+    same change two, the rarer one counts from another base or belongs to another assembly.
+    """
+    calls = records(stated, "variant", catalogue)
+    if not calls.height or not calls["variant_position"].count():
+        return stated, pl.DataFrame(schema=SET_ASIDE)
+    doubted = pl.concat([_beyond(calls), _elsewhere(calls)])
+    doubted = doubted.unique(["file", "row"], keep="first", maintain_order=True)
+    position = stated.filter(pl.col("element") == "variant_position")
+    lost = position.join(doubted, on=["file", "row"], maintain_order="left")
+    kept = stated.join(lost, on=["file", "row", "element"], how="anti", maintain_order="left")
+    stage = pl.lit("harmonise").alias("stage")
+    return kept, lost.select(stage, "file", "row", "column", "element", "reason").cast(SET_ASIDE)
+
+
+def _beyond(calls: pl.DataFrame) -> pl.DataFrame:
+    """Positions behind the end of their chromosome: ``file``, ``row``, ``reason``."""
+    lengths = [
+        (assembly, name, chromosome.length)
+        for assembly, known in chromosomes().items()
+        for name, chromosome in known.items()
+    ]
+    names = ["assembly", "chromosome", "length"]
+    texts = calls.select("variant_assembly", "variant_chromosome").unique().drop_nulls()
+    meant = pl.DataFrame(
+        [(*pair, assembly_of(pair[0]), chromosome_name(pair[1])) for pair in texts.iter_rows()],
+        schema=[*texts.columns, *names[:2]],
+        schema_overrides=dict.fromkeys([*texts.columns, *names[:2]], pl.String),
+        orient="row",
+    )
+    ends = meant.join(pl.DataFrame(lengths, names, orient="row"), on=names[:2])
+    placed = calls.join(ends, on=texts.columns, maintain_order="left")
+    reason = pl.format("it lies behind the end of its chromosome in {}", "assembly").alias("reason")
+    return placed.filter(pl.col("variant_position") > pl.col("length")).select(
+        "file", "row", reason
+    )
+
+
+def _elsewhere(calls: pl.DataFrame) -> pl.DataFrame:
+    """Substitutions placed elsewhere than most of their kind: ``file``, ``row``, ``reason``."""
+    names = ("assembly", "chromosome", "gene", "transcript", "coding", "protein", "reference",
+             "alternate")  # fmt: skip
+    change = ["file", *(f"variant_{name}" for name in names)]
+    base = "^[ACGT]$"
+    single = calls.filter(
+        pl.col("variant_reference").str.contains(base),
+        pl.col("variant_alternate").str.contains(base),
+        pl.col("variant_coding").is_not_null(),
+        pl.col("variant_position").is_not_null(),
+    )
+    placed = single.group_by([*change, "variant_position"]).agg("row", pl.len().alias("n"))
+    of_change = placed.with_columns(
+        pl.len().over(change).alias("places"),
+        (pl.col("n") == pl.col("n").max()).sum().over(change).alias("leaders"),
+        pl.col("n").max().over(change).alias("most"),
+        (pl.col("variant_position").max() - pl.col("variant_position").min())
+        .over(change)
+        .alias("span"),
+    )
+    doubted = of_change.filter(
+        pl.col("places") > 1, (pl.col("n") < pl.col("most")) | (pl.col("leaders") > 1)
+    )
+    reason = (
+        pl.when(pl.col("span") == 1)
+        .then(pl.lit("one base beside the same change in other rows: counted from 0 or from 1?"))
+        .otherwise(pl.lit("elsewhere than the same change in other rows: another assembly?"))
+        .alias("reason")
+    )
+    return doubted.select("file", "row", reason).explode("row").sort("file", "row")
 
 
 def drop_rejected(stated: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -121,12 +289,15 @@ def records(stated: pl.DataFrame, table: str, catalogue: Catalogue) -> pl.DataFr
     return base
 
 
-def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+def findings(
+    protected: Protected, stated: pl.DataFrame, untold: pl.DataFrame, catalogue: Catalogue
+) -> pl.DataFrame:
     """Derive three-valued findings from variant calls.
 
     Args:
         protected: The contribution, for its assays and the patients they tested.
         stated: Its facts; calls are the ``variant`` records among them.
+        untold: Genes that are not negative in a person, as in :class:`Named`.
         catalogue: Elements with ``from_variants`` rules.
 
     Returns:
@@ -138,14 +309,23 @@ def findings(protected: Protected, stated: pl.DataFrame, catalogue: Catalogue) -
         by_gene = calls.partition_by("variant_gene", as_dict=True)
         tested = protected.tables[assay.tested].frame.select(PERSON).unique().sort(PERSON)
         genes = _covered(assay, catalogue)
+        open_ = untold.filter(pl.col("file") == file)
         for element in catalogue.values():
             if not element.from_variants or element.method != assay.method:
                 continue
             rule = VariantRule.parse(element.from_variants)
             if rule.gene in genes:
                 carriers = rule.carriers(by_gene.get((rule.gene,), calls.clear()))
-                derived.append(_finding(element, carriers, tested, file, column))
+                may = open_.filter(pl.col("gene").is_null() | (pl.col("gene") == rule.gene))
+                sure = tested if may.is_empty() else _sure(tested, carriers, may)
+                derived.append(_finding(element, carriers, sure, file, column))
     return pl.concat(derived)
+
+
+def _sure(tested: pl.DataFrame, carriers: pl.DataFrame, may: pl.DataFrame) -> pl.DataFrame:
+    """The tested whose answer is known: a call whose gene cannot be told leaves it open."""
+    left_open = may.join(carriers, on=PERSON, how="anti")
+    return tested.join(left_open, on=PERSON, how="anti", maintain_order="left")
 
 
 def _covered(assay: Assay, catalogue: Catalogue) -> set[str]:
@@ -162,8 +342,17 @@ def _calls(
     column = next(
         entry.column for entry in protected.tables[assay.calls].entries if entry.element == CALLED
     )
-    calls = records(stated, "variant", catalogue)
-    return calls.filter(pl.col("file") == file), file, column
+    calls = records(stated, "variant", catalogue).filter(pl.col("file") == file)
+    return calls.with_columns(_short(calls["variant_protein"])), file, column
+
+
+def _short(proteins: pl.Series) -> pl.Series:
+    """Protein changes in one-letter code, whichever code they were written in.
+
+    What is no HGVS name stays as it was written.
+    """
+    read = hgvs.table(proteins, "p")["short"]
+    return pl.select(pl.coalesce(read, proteins.cast(pl.String)).alias(SHORT)).to_series()
 
 
 def _finding(

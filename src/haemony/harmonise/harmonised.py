@@ -11,7 +11,7 @@ from haemony.harmonise import cytogenetics, genomics
 from haemony.harmonise.facts import account, state
 from haemony.harmonise.omop.write import Context, write
 from haemony.intake.contribution import DESCRIPTION, Origin
-from haemony.model.disease import DIAGNOSIS, Disease
+from haemony.model.disease import DIAGNOSIS, Disease, UnknownDiagnosis
 from haemony.model.element import RECORD_TABLES
 from haemony.privacy.payload import ROW, SET_ASIDE
 from haemony.privacy.protect import PERSON, Protected
@@ -29,7 +29,13 @@ COMPARISON = pl.Schema(
         "only_derived": pl.Int64,
     }
 )
-"""How often a finding stated by a column agrees with the one derived from calls or karyotypes."""
+"""How often a finding stated by a column agrees with the one derived from calls or karyotypes. Of a
+category, every disagreement counts as *only stated*."""
+
+DIFFERING = pl.Schema(
+    {"person_id": pl.Int64, "element": pl.String, "file": pl.String, "row": pl.Int64}
+)
+"""Where a stated finding disagrees with the derived one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Harmonised:
         tables: Its OMOP and omics tables, ``lineage`` and ``set_aside`` among them.
         account: What became of the cells of every mapped column.
         comparison: Agreement of stated with derived findings, columns as in :data:`COMPARISON`.
+        differing: The rows that state what is not derived, columns as in :data:`DIFFERING`.
     """
 
     protected: Protected
@@ -55,6 +62,7 @@ class Harmonised:
     tables: Mapping[str, pl.DataFrame]
     account: pl.DataFrame
     comparison: pl.DataFrame
+    differing: pl.DataFrame
 
     def tables_of(self, facts: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """The tables that only some of its facts make."""
@@ -71,16 +79,18 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
     """
     catalogue = disease.catalogue
     given = state(protected, catalogue)
-    stated = genomics.approve_symbols(given.stated, catalogue)
-    stated, rejected = genomics.drop_rejected(stated)
+    stated, rejected = genomics.drop_rejected(given.stated)
+    named = genomics.approve_symbols(protected, stated, catalogue)
+    stated, misplaced = genomics.drop_misplaced(named.stated, catalogue)
     stated, unanchored = _anchored_status(stated)
     stated, alive = _causes_of_deaths(stated)
     stated = pl.concat([stated, _transplants(protected, stated)])
     stated, headless = _complete_records(stated, disease)
-    derived = _derive(protected, disease, stated)
+    derived = _derive(protected, disease, stated, named.untold)
     is_stated = pl.col("element").is_in(stated["element"].unique().implode())
     facts = pl.concat([stated, derived.filter(~is_stated), _diagnoses(protected, disease, stated)])
-    aside = pl.concat([protected.set_aside, given.set_aside, rejected, unanchored, alive, headless])
+    aside = pl.concat([protected.set_aside, given.set_aside, rejected, named.set_aside])
+    aside = pl.concat([aside, misplaced, unanchored, alive, headless])
     described = protected.description
     context = Context(disease, protected.anchors, described.origin, described.source, number)
     tables = write(facts, given.confirmed, cytogenetics.states(stated), context)
@@ -93,19 +103,24 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
         context,
         tables,
         account(given.cells, (stated, given.confirmed), aside),
-        _compare(stated, derived.filter(is_stated)),
+        *_compare(stated, derived.filter(is_stated)),
     )
 
 
-def _derive(protected: Protected, disease: Disease, stated: pl.DataFrame) -> pl.DataFrame:
+def _derive(
+    protected: Protected, disease: Disease, stated: pl.DataFrame, untold: pl.DataFrame
+) -> pl.DataFrame:
     """Every finding that calls and karyotypes give, also those that the source states itself."""
-    from_calls = genomics.findings(protected, stated, disease.catalogue)
+    from_calls = genomics.findings(protected, stated, untold, disease.catalogue)
     from_karyotypes = cytogenetics.findings(stated, disease.catalogue)
     return pl.concat([from_calls, from_karyotypes])
 
 
 def _diagnoses(protected: Protected, disease: Disease, stated: pl.DataFrame) -> pl.DataFrame:
     """The disease of the contribution, for everybody of whom it states no other."""
+    general = protected.description.diagnosis or disease.diagnosis
+    if general not in disease.catalogue[DIAGNOSIS].codes:
+        raise UnknownDiagnosis(general)
     told = stated.filter(pl.col("element") == DIAGNOSIS)["person_id"]
     others = protected.anchors.filter(~pl.col("person_id").is_in(told.implode()))
     return others.select(
@@ -113,7 +128,7 @@ def _diagnoses(protected: Protected, disease: Disease, stated: pl.DataFrame) -> 
         pl.lit(DIAGNOSIS).alias("element"),
         pl.lit(0, pl.Int32).alias("day"),
         pl.lit(None, pl.Float64).alias("number"),
-        pl.lit(disease.diagnosis).alias("code"),
+        pl.lit(general).alias("code"),
         pl.lit(DESCRIPTION).alias("file"),
         pl.lit(None, pl.Int64).alias("row"),
         pl.lit("disease").alias("column"),
@@ -179,17 +194,19 @@ def _complete_records(stated: pl.DataFrame, disease: Disease) -> tuple[pl.DataFr
     return stated, pl.concat(aside)
 
 
-def _compare(stated: pl.DataFrame, derived: pl.DataFrame) -> pl.DataFrame:
-    """Count where a finding the source states disagrees with the one we derive."""
-    columns = ["person_id", "element", "code", "file", "column"]
+def _compare(stated: pl.DataFrame, derived: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Count, and list, where a finding the source states disagrees with the one we derive."""
+    columns = ["person_id", "element", "code", "file", "row", "column"]
     both = stated.select(columns).join(derived.select(columns), on=["person_id", "element"])
-    mine, theirs = pl.col("code") == "positive", pl.col("code_right") == "positive"
+    same = pl.col("code") == pl.col("code_right")
+    theirs = pl.col("code_right") == "positive"
     compared = both.group_by("element").agg(
         pl.format("{} {}", pl.col("file").first(), pl.col("column").first()).alias("stated_by"),
         pl.col("file_right").first().alias("derived_from"),
         pl.len().alias("both"),
-        (mine == theirs).sum().alias("agree"),
-        (mine & ~theirs).sum().alias("only_stated"),
-        (~mine & theirs).sum().alias("only_derived"),
+        same.sum().alias("agree"),
+        (~same & ~theirs).sum().alias("only_stated"),
+        (~same & theirs).sum().alias("only_derived"),
     )
-    return compared.sort("element").cast(COMPARISON)
+    differing = both.filter(~same).select(DIFFERING.names()).sort(DIFFERING.names())
+    return compared.sort("element").cast(COMPARISON), differing.cast(DIFFERING)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 import polars as pl
 
 from haemony.intake.cells import DATE_FORMS, parse, value_class
-from haemony.intake.contribution import Contribution
-from haemony.intake.dictionary import EVERY, ColumnType, Entry, Role, Status
+from haemony.intake.contribution import DESCRIPTION, Contribution
+from haemony.intake.dictionary import EVERY, ColumnType, Condition, Entry, Role, Status
 from haemony.intake.readers import RawTable
-from haemony.intake.suspicions import suspicions
+from haemony.intake.suspicions import Suspicion, assemblies, day_numbers, suspicions
+from haemony.model.disease import DIAGNOSIS
 from haemony.model.element import Catalogue, Element, Identifying, ValueType
 from haemony.model.errors import EnvironmentFault, HaemonyError
 
@@ -124,6 +126,7 @@ def check(contribution: Contribution, catalogue: Catalogue) -> CheckReport:
         found.extend(_suspicious(contribution, name, table, catalogue))
     found.extend(_entry_problems(contribution, catalogue))
     found.extend(_origin_problems(contribution))
+    found.extend(_diagnosis_problems(contribution, catalogue))
     found.extend(_attachment_problems(contribution))
     found.extend(_patients(contribution, tables))
     cells = sum(table.frame.height * table.frame.width for table in tables.values())
@@ -226,15 +229,30 @@ def _cell_problems(
 def _suspicious(
     contribution: Contribution, name: str, table: RawTable, catalogue: Catalogue
 ) -> Iterator[pl.DataFrame]:
-    """Columns of numbers whose cells are suspicious together."""
-    decimal = table.layout.decimal or "."
-    for entry in contribution.dictionary.mapped(name):
-        numeric = entry.type in {ColumnType.INTEGER, ColumnType.NUMBER}
-        if not numeric or entry.column not in table.frame.columns or entry.element not in catalogue:
+    """Columns whose cells are suspicious together."""
+    seen: set[str] = set()
+    for entry in contribution.dictionary.of(name):
+        if entry.column not in table.frame.columns or entry.column in seen:
             continue
-        numbers = parse(table.frame[entry.column], entry, decimal).values
-        for one in suspicions(numbers, catalogue[entry.element], entry.unit):
+        doubts = list(_doubts(table, entry, catalogue))
+        seen |= {entry.column} if doubts else set()
+        for one in doubts:
             yield _rows(table, one.cells, entry.column, Severity.WARNING, one.rule, one.fix)
+
+
+def _doubts(table: RawTable, entry: Entry, catalogue: Catalogue) -> Iterator[Suspicion]:
+    """What is suspicious about the cells of one column, as one line of the dictionary has it."""
+    cells = table.frame[entry.column]
+    if entry.type is ColumnType.DATE:
+        yield from day_numbers(cells)
+    if not entry.element or entry.status is not Status.CONFIRMED or entry.element not in catalogue:
+        return
+    if entry.element == "variant_assembly":
+        meant = {text: code for text, code in entry.value_map.items() if code}
+        yield from assemblies(cells.str.strip_chars().replace(meant))
+    if entry.type in {ColumnType.INTEGER, ColumnType.NUMBER}:
+        numbers = parse(cells, entry, table.layout.decimal or ".").values
+        yield from suspicions(numbers, catalogue[entry.element], entry.unit)
 
 
 def _cell_rule(entry: Entry) -> tuple[str, str]:
@@ -262,7 +280,7 @@ def _entry_problems(contribution: Contribution, catalogue: Catalogue) -> Iterato
             rule = f"the column of its day, {entry.at!r}, is a date or a number of days"
             fix = "correct `at`, or give that column the type date or integer in the dictionary"
             yield _whole(Severity.ERROR, file, entry.column, rule, fix)
-        if entry.condition and not _is_declared(contribution, entry.table, *entry.condition):
+        if entry.condition and not _is_declared(contribution, entry.table, entry.condition):
             rule = f"the column of its condition, {entry.where!r}, lists these values"
             fix = "write COLUMN=value, a column of the same table and a value that it lists"
             yield _whole(Severity.ERROR, file, entry.column, rule, fix)
@@ -270,13 +288,11 @@ def _entry_problems(contribution: Contribution, catalogue: Catalogue) -> Iterato
             yield _whole(severity, file, entry.column, rule, fix)
 
 
-def _is_declared(
-    contribution: Contribution, table: str, column: str, texts: tuple[str, ...]
-) -> bool:
-    """Whether a column is in the dictionary and may hold these texts."""
-    declared = [e for e in contribution.dictionary.of(table) if e.column == column]
+def _is_declared(contribution: Contribution, table: str, condition: Condition) -> bool:
+    """Whether the column of a condition is in the dictionary and may hold its texts."""
+    declared = [e for e in contribution.dictionary.of(table) if e.column == condition.column]
     listed = {value for entry in declared for value in entry.values}
-    return bool(declared) and (not listed or listed.issuperset(texts))
+    return bool(declared) and (not listed or listed.issuperset(condition.texts))
 
 
 def _is_time(contribution: Contribution, entry: Entry) -> bool:
@@ -362,6 +378,15 @@ def _origin_problems(contribution: Contribution) -> Iterator[Problem]:
             yield _whole(Severity.ERROR, file, entry.column, "dates are counted from day 0", fix)
 
 
+def _diagnosis_problems(contribution: Contribution, catalogue: Catalogue) -> Iterator[Problem]:
+    """The diagnosis of a whole contribution is one that the catalogue holds."""
+    known = catalogue[DIAGNOSIS].codes
+    if contribution.diagnosis and contribution.diagnosis not in known:
+        near = get_close_matches(contribution.diagnosis, known, n=3) or known
+        fix = f"write one of: {', '.join(near)}"
+        yield _whole(Severity.ERROR, DESCRIPTION, "", "the diagnosis is in the catalogue", fix)
+
+
 def _attachment_problems(contribution: Contribution) -> Iterator[Problem]:
     for attachment in contribution.attachments:
         name = attachment.path.name
@@ -377,15 +402,14 @@ def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterat
     """Keys, duplicates, and patients in one table and not in another."""
     dictionary = contribution.dictionary
     ids = {
-        name: table.frame[column].str.strip_chars()
+        name: dictionary.patients(name, table.frame)
         for name, table in tables.items()
         if (column := dictionary.patient_column(name)) in table.frame.columns and column
     }
     for name, patients in ids.items():
         column = dictionary.patient_column(name) or ""
-        empty = patients.is_null() | (patients == "")
-        rule, fix = "every row names its patient", "fill the cell in"
-        yield _rows(tables[name], empty, column, Severity.WARNING, rule, fix)
+        rule, fix = "every row names its patient", "fill the cell in; the row is kept aside"
+        yield _rows(tables[name], patients.is_null(), column, Severity.WARNING, rule, fix)
     master = ids.get(contribution.patients)
     if master is None:
         return
@@ -409,14 +433,20 @@ def _twice(
     mapped = contribution.dictionary.mapped(contribution.patients)
     if any(entry.element.startswith(RECORDS_OF_MANY) for entry in mapped):
         return
-    twice = master.is_duplicated() & master.is_not_null() & (master != "")
+    twice = master.is_duplicated() & master.is_not_null()
+    repeated = master.len() - master.null_count() - master.drop_nulls().n_unique()
+    file = table.path.name
+    if contribution.samples:
+        rule = f"{repeated:,} rows are further samples of a patient"
+        fix = "the first sample's values are used, others that differ are kept aside"
+        yield _frame([_whole(Severity.NOTE, file, column, rule, fix)] if repeated else [])
+        return
     rule, fix = "one row per patient", "merge the rows; until then the first row's values are used"
     yield _rows(table, twice, column, Severity.WARNING, rule, fix)
-    named = master.filter(master.is_not_null() & (master != ""))
-    if named.len() - named.n_unique() > WRONG_SHARE * master.len():
+    if repeated > WRONG_SHARE * master.len():
         rule = f"at most {WRONG_SHARE:.0%} of the rows repeat a patient"
-        fix = "merge the rows, or name another table under `patients`"
-        yield _frame([_whole(Severity.ERROR, table.path.name, column, rule, fix)])
+        fix = "merge the rows, name another table under `patients`, or say `rows: samples`"
+        yield _frame([_whole(Severity.ERROR, file, column, rule, fix)])
 
 
 def _strays(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,7 @@ class Origin(StrEnum):
     SAMPLING = "sampling"
     RANDOMISATION = "randomisation"
     TRANSPLANT = "transplant"
+    OBSERVATION = "observation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class Description:
         in_silico: Whether the patients are simulated.
         origin: What day 0 stands for.
         assays: What was tested in whom.
+        diagnosis: The diagnosis of everybody of whom no column says another; that of the disease
+            where it is empty.
     """
 
     id: str
@@ -118,6 +121,7 @@ class Description:
     in_silico: bool
     origin: Origin
     assays: tuple[Assay, ...]
+    diagnosis: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class Contribution(Description):
     Attributes:
         origin_column: Column of the patient table with the date of day 0, where dates are given.
         patients: The table with one row per patient.
+        samples: Whether its rows are samples; of several of a patient the first counts.
         tables: File and layout of every table.
         attachments: Files that come along; hashed with the rest, not harmonised.
         dictionary: What every column means.
@@ -141,6 +146,7 @@ class Contribution(Description):
     dictionary: Dictionary
     folder: Path
     data: Path
+    samples: bool = False
 
     @classmethod
     def load(cls, folder: Path, data: Path | None = None) -> Contribution:
@@ -292,4 +298,6 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
         dictionary=dictionary_of(folder),
         folder=folder,
         data=data,
+        samples=str(given.get("rows", "patients")) == "samples",
+        diagnosis=str(given.get("diagnosis", "")),
     )

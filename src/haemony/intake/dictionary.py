@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+import polars as pl
+
 from haemony.intake.readers import read
 from haemony.model.errors import UsageError
 
@@ -64,6 +66,34 @@ class DictionaryFault(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """In which rows a cell speaks.
+
+    Attributes:
+        column: Another column of the row.
+        texts: Its cells there; with *negated* its cells elsewhere.
+        negated: Whether the cell speaks where the other column holds something else.
+    """
+
+    column: str
+    texts: tuple[str, ...]
+    negated: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read ``COLUMN=value|value`` or ``COLUMN!=value|value``."""
+        column, _, texts = text.partition("=")
+        values = tuple(value.strip() for value in texts.split("|"))
+        return cls(column.removesuffix("!").strip(), values, column.endswith("!"))
+
+    def holds(self, frame: pl.DataFrame) -> pl.Series:
+        """The rows in which the cell speaks; never where the other column is empty."""
+        cells = frame[self.column].str.strip_chars()
+        among = cells.is_in(list(self.texts))
+        return (~among if self.negated else among).fill_null(value=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What one column means.
 
@@ -79,8 +109,9 @@ class Entry:
         element: The catalogue element it feeds; empty when unmapped.
         value_map: The element's value for each permitted value.
         at: Column of the same table with the day (or date) the value belongs to.
-        where: When the cell speaks: ``COLUMN=value|value`` over another column of the same row.
-            Elsewhere it counts as missing: the time of an event that did not happen is none.
+        where: When the cell speaks: ``COLUMN=value|value`` or ``COLUMN!=value|value`` over another
+            column of the same row. Elsewhere it counts as missing: the time of an event that did
+            not happen is none.
         precedence: 1 wins where two columns feed the same element and disagree.
         status: Confirmed by a person, suggested by the draft, or deliberately unmapped.
         note: Why it is unmapped, or anything a curator should know.
@@ -103,20 +134,19 @@ class Entry:
     note: str = ""
 
     @property
-    def condition(self) -> tuple[str, tuple[str, ...]] | None:
-        """The column and the cell texts of ``where``; nothing when the cell always speaks.
+    def condition(self) -> Condition | None:
+        """What ``where`` says; nothing when the cell always speaks.
 
         Example:
             >>> Entry("clinical", "AMLT", where="AMLTC=1").condition
-            ('AMLTC', ('1',))
+            Condition(column='AMLTC', texts=('1',), negated=False)
         """
-        column, _, texts = self.where.partition("=")
-        return (column.strip(), tuple(t.strip() for t in texts.split("|"))) if column else None
+        return Condition.parse(self.where) if self.where else None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The columns of its row without which its cells cannot be understood."""
-        beside = [self.at, self.condition[0] if self.condition else ""]
+        beside = [self.at, self.condition.column if self.condition else ""]
         return (self.column, *filter(None, beside))
 
 
@@ -150,6 +180,19 @@ class Dictionary:
             and entry.status is Status.CONFIRMED
             and (table is None or entry.table == table)
         )
+
+    def patients(self, table: str, frame: pl.DataFrame) -> pl.Series:
+        """The patient of each row of a table; null where a row is of none.
+
+        A row is of no patient where its number is empty or listed as missing, and where the
+        condition of its line does not hold: a cell line among samples, a donor among recipients.
+        """
+        (entry, *_) = (e for e in self.of(table) if e.role is Role.PATIENT)
+        numbers = frame[entry.column].str.strip_chars()
+        named = (numbers != "") & ~numbers.is_in(list(entry.missing))
+        if entry.condition:
+            named = named & entry.condition.holds(frame)
+        return pl.select(pl.when(named).then(numbers).alias(entry.column)).to_series()
 
     def patient_column(self, table: str) -> str | None:
         """The column that says which patient a row is about."""

@@ -1,7 +1,8 @@
-"""Numbers that are suspicious as a column, though each could be true alone.
+"""Cells that are suspicious as a column, though each could be true alone.
 
-A code for *missing* that nobody declared, a part of the cells in another unit: a cell-by-cell check
-sees values out of range, or nothing. Looked at together they have a pattern, and a way to mend it.
+A code for *missing* that nobody declared, a part of the cells in another unit, dates that became
+the day numbers of a spreadsheet, two genome assemblies: a cell-by-cell check sees values out of
+range, or nothing. Looked at together they have a pattern, and a way to mend it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from haemony.intake.readers.assembly import assembly_of
 from haemony.model.element import Element
 
 SENTINELS = (-9999.0, -999.0, -99.0, -88.0, -9.0, -8.0, -7.0, -1.0, 9.0, 77.0, 88.0, 99.0, 777.0,
              888.0, 999.0, 8888.0, 9999.0, 99999.0)  # fmt: skip
 """Numbers that people write where nothing is known."""
+
+DAY_NUMBERS = r"^[1-9]\d{4}(\.0+)?$"
+"""Days as a spreadsheet stores them: five digits from 1927 to 2173."""
 
 FEW = 2
 """So many cells of another unit are a slip; more are a habit."""
@@ -104,3 +109,37 @@ def _plausible(numbers: pl.Series, element: Element, factor: float) -> pl.Series
     low = element.low if element.low is not None else float("-inf")
     high = element.high if element.high is not None else float("inf")
     return (numbers * factor).is_between(low, high).fill_null(value=True)
+
+
+def day_numbers(texts: pl.Series) -> Iterator[Suspicion]:
+    """Cells of a date column in which a spreadsheet left the number of the day.
+
+    Example:
+        >>> (found,) = day_numbers(pl.Series(["2012-05-03", "41032", None]))
+        >>> found.cells.to_list()
+        [False, True, False]
+    """
+    cells = texts.str.strip_chars().str.contains(DAY_NUMBERS).fill_null(value=False)
+    if cells.any():
+        fix = "format the column as a date in the spreadsheet, then export it again"
+        yield Suspicion(cells, "dates are no day numbers of a spreadsheet", fix)
+
+
+def assemblies(texts: pl.Series) -> Iterator[Suspicion]:
+    """Cells that name another genome assembly than most; each row keeps the one it names.
+
+    Example:
+        >>> (found,) = assemblies(pl.Series(["GRCh37", "hg19", "hg38", None]))
+        >>> found.cells.to_list()
+        [False, False, True, False]
+    """
+    named = {text: assembly_of(text) for text in texts.unique().drop_nulls()}
+    told = texts.replace_strict(named, default="", return_dtype=pl.String)
+    count = (
+        told.filter(told != "").value_counts().sort(["count", told.name], descending=[True, False])
+    )
+    if count.height > 1:
+        most = count[told.name][0]
+        fix = f"lift the positions over to {most}, or confirm that both are meant"
+        other = ((told != "") & (told != most)).fill_null(value=False)
+        yield Suspicion(other, "one genome assembly in a file", fix)

@@ -35,6 +35,17 @@ class UnknownDisease(UsageError):
         )
 
 
+class UnknownDiagnosis(UsageError):
+    """A contribution names a diagnosis that the catalogue does not hold."""
+
+    def __init__(self, diagnosis: str) -> None:
+        self.diagnosis = diagnosis
+        super().__init__(
+            f"{diagnosis!r} is no value of the element {DIAGNOSIS}; `haemony elements {DIAGNOSIS} "
+            "--json` lists them. Write one under `diagnosis:` in contribution.yaml"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A clinical or temporal truth about one patient, over element names.

@@ -199,6 +199,7 @@ def _description(given: Mapping[str, Any]) -> Description:
             "source": SourceKind(given["source"]),
             "origin": Origin(given["origin"]),
             "conditions": tuple(given["conditions"]),
+            "diagnosis": str(given["diagnosis"]),
             "assays": assays,
         }
     )

@@ -172,9 +172,9 @@ def _refuse(checked: CheckReport) -> None:
 def patients_of(checked: CheckReport) -> list[str]:
     """The patient numbers of the patient table, in its order."""
     contribution = checked.contribution
-    column = contribution.dictionary.patient_column(contribution.patients) or ""
-    patients = checked.tables[contribution.patients].frame[column].str.strip_chars()
-    return [patient for patient in patients.to_list() if patient]
+    frame = checked.tables[contribution.patients].frame
+    patients = contribution.dictionary.patients(contribution.patients, frame)
+    return patients.drop_nulls().to_list()
 
 
 def _by_token(
@@ -187,7 +187,7 @@ def _by_token(
     """One table with tokens for patients, and its rows of patients whom nobody knows."""
     raw, contribution = checked.tables[name], checked.contribution
     column = contribution.dictionary.patient_column(name) or ""
-    patients = raw.frame[column].str.strip_chars()
+    patients = contribution.dictionary.patients(name, raw.frame)
     known = patients.is_in(list(tokens)).fill_null(value=False)
     entries = contribution.dictionary.mapped(name)
     columns = {column for entry in entries for column in entry.needs}
@@ -213,7 +213,10 @@ def _by_token(
         pl.col(ROW).alias("row"),
         pl.lit(column).alias("column"),
         pl.lit("").alias("element"),
-        pl.lit("the patient has no row in the patient table").alias("reason"),
+        pl.when(patients.filter(~known).is_null())
+        .then(pl.lit("the row names no patient"))
+        .otherwise(pl.lit("the patient has no row in the patient table"))
+        .alias("reason"),
     )
     said = tuple(_bare(entry) for entry in as_days(entries))
     return Table(name, raw.path.name, hidden, said, decimal), stray.cast(SET_ASIDE)

@@ -28,10 +28,14 @@ def origins(checked: CheckReport) -> dict[str, object]:
     column = contribution.origin_column
     if not column:
         return {}
-    patients = contribution.dictionary.patient_column(contribution.patients) or ""
     frame = checked.tables[contribution.patients].frame
+    patients = contribution.dictionary.patients(contribution.patients, frame)
     dates = parse(frame[column], _declared(checked, contribution.patients, column)).values
-    return dict(zip(frame[patients].str.strip_chars(), dates, strict=True))
+    first: dict[str, object] = {}
+    for patient, day in zip(patients, dates, strict=True):
+        if patient is not None:
+            first.setdefault(patient, day)
+    return first
 
 
 def count_days(

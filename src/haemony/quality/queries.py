@@ -18,6 +18,7 @@ import polars as pl
 
 from haemony.harmonise.harmonised import Harmonised
 from haemony.model.disease import Disease
+from haemony.model.element import ValueType
 from haemony.privacy.payload import ROW
 from haemony.privacy.protect import PERSON
 
@@ -67,7 +68,7 @@ class Query:
     Attributes:
         key: Ten hexadecimal digits; the same for the same question about the same column.
         kind: What found it: ``kept aside``, ``rule``, ``completeness``, ``contradiction``.
-        file: The partner's file; empty where several are meant.
+        file: The partner's file, the first where several are meant; empty where none is.
         column: Its column or columns.
         element: The element it is about.
         text: The question.
@@ -182,9 +183,29 @@ def _broken(graded: Graded, weigh: _Weighing) -> Iterator[Query]:
             )
             share = rule.broken >= _SOME * max(rule.judged, 1)
             impact = _graded(share) if rule.holds else Impact.HIGH
+            file, rows = _places(graded.broken.filter(pl.col("rule") == rule.rule))
             yield Query(
-                weigh.key("rule", rule.rule), "rule", "", "", "", text, impact, 0, rule.broken
+                weigh.key("rule", rule.rule),
+                "rule",
+                file,
+                "",
+                "",
+                text,
+                impact,
+                len(rows),
+                rule.broken,
+                rows[:EXAMPLES],
             )
+
+
+def _places(where: pl.DataFrame) -> tuple[str, tuple[int, ...]]:
+    """The file that most of the rows are of, the first by name among equals, and its rows."""
+    if not where.height:
+        return "", ()
+    files = where.group_by("file").len().sort(["len", "file"], descending=[True, False])
+    file: str = files["file"][0]
+    rows = where.filter(pl.col("file") == file)["row"].drop_nulls().unique().sort()
+    return file, tuple(rows)
 
 
 def _kept_aside(graded: Graded, weigh: _Weighing) -> Iterator[Query]:
@@ -233,21 +254,30 @@ def _contradictions(graded: Graded, weigh: _Weighing) -> Iterator[Query]:
     for row in graded.harmonised.comparison.iter_rows(named=True):
         differ = row["only_stated"] + row["only_derived"]
         if differ:
-            text = (
-                f"{row['element']} as stated by {row['stated_by']} and as {row['derived_from']} "
-                f"shows it differ in {differ} of {row['both']} patients: {row['only_stated']} are "
-                f"positive by the first alone, {row['only_derived']} by the second. Which is right?"
+            element = graded.harmonised.disease.catalogue[row["element"]]
+            finding = element.type is ValueType.FINDING
+            more = (
+                f"{row['only_stated']} are positive by the first alone, {row['only_derived']} by "
+                "the second. "
             )
+            text = (
+                f"{element.label} as stated by {row['stated_by']} and as {row['derived_from']} "
+                f"shows it differ in {differ} of {row['both']} patients. {more if finding else ''}"
+                "Which is right?"
+            )
+            differing = graded.harmonised.differing
+            file, rows = _places(differing.filter(pl.col("element") == row["element"]))
             yield Query(
                 weigh.key("contradiction", row["element"], row["stated_by"], row["derived_from"]),
                 "contradiction",
-                "",
+                file,
                 row["stated_by"],
                 row["element"],
                 text,
                 weigh.impact(row["element"], differ),
-                0,
+                len(rows),
                 differ,
+                rows[:EXAMPLES],
             )
 
 

@@ -27,6 +27,7 @@ ORIGINS = {
     Origin.SAMPLING: 2_000_000_012,
     Origin.RANDOMISATION: 2_000_000_013,
     Origin.TRANSPLANT: 2_000_000_014,
+    Origin.OBSERVATION: 2_000_000_015,
 }
 
 ASSAYS = {
@@ -75,6 +76,7 @@ LABELS = {
     2_000_000_012: "time origin: sampling",
     2_000_000_013: "time origin: randomisation",
     2_000_000_014: "time origin: transplant",
+    2_000_000_015: "time origin: start of observation",
     2_000_000_021: "gene sequencing panel",
     2_000_000_022: "fragment analysis or PCR of single genes",
     3025939: "karyotype",
