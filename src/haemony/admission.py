@@ -36,7 +36,7 @@ from haemony.privacy.identities import KeyTable
 from haemony.privacy.payload import Payload
 from haemony.privacy.pseudonyms import person_id
 from haemony.quality import Graded, grade
-from haemony.quality.queries import Answer, State
+from haemony.quality.answers import Answer, State
 from haemony.workspace import Workspace
 
 Watch = Callable[[str], None]

@@ -33,6 +33,7 @@ from haemony.privacy.split import NumbersFound, Split
 from haemony.quality import dqd
 from haemony.quality.grade import Graded, Level, grade
 from haemony.quality.omop import grade_tables
+from haemony.quality.queries import queries
 from support.protection import DOMAIN, SHIFT, SITE, person_of
 from support.sound import AML, Cell, Row, Source, sound
 
@@ -135,7 +136,7 @@ def _judged(graded: Graded) -> Iterator[Found]:
     rows = traced.join(karyotypes, left_on="row_id", right_on="karyotype_id", how="semi")["row"]
     if rows.len():
         yield Found("karyotype", "unreadable", "karyotype", frozenset(rows))
-    for query in graded.queries:
+    for query in queries(graded):
         yield Found("query", f"{query.kind}: {query.text}", query.column, frozenset(query.examples))
 
 

@@ -32,6 +32,7 @@ from haemony.lake.signing import Signer, verified
 from haemony.lake.store import TEMPORARY, Store, hash_file, sync_folder, write_bytes, writing
 from haemony.model.disease import Disease, disease, together
 from haemony.quality.grade import Graded
+from haemony.quality.queries import queries
 
 
 class Health(StrEnum):
@@ -437,7 +438,7 @@ def _grade_report(graded: Graded) -> dict[str, Any]:
         "cdm": [asdict(finding) for finding in graded.cdm],
         "account": harmonised.account.to_dicts(),
         "comparison": harmonised.comparison.to_dicts(),
-        "queries": [asdict(query) for query in graded.queries],
+        "queries": [asdict(query) for query in queries(graded)],
         "set_aside": aside.sort("stage", "file", "column", "element", "reason").to_dicts(),
     }
 

@@ -19,8 +19,8 @@ from haemony.harmonise.harmonised import Harmonised
 from haemony.intake.check import Severity
 from haemony.model.disease import Rule
 from haemony.model.element import Element
+from haemony.quality.answers import Answer
 from haemony.quality.cdm import Finding, check_cdm
-from haemony.quality.queries import Answer, Query, queries
 from haemony.quality.wide import wide
 
 BROKEN = pl.Schema({"rule": pl.String, "person_id": pl.Int64, "file": pl.String, "row": pl.Int64})
@@ -97,11 +97,6 @@ class Graded:
     cdm: tuple[Finding, ...]
     broken: pl.DataFrame
     answers: Mapping[str, Answer] = field(default_factory=dict)
-
-    @property
-    def queries(self) -> tuple[Query, ...]:
-        """The questions it raises to its partner, the weightiest first."""
-        return queries(self, self.answers)
 
     @property
     def level(self) -> Level:

@@ -9,10 +9,9 @@ decision of people, kept in the governance store and written into the next relea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -21,9 +20,8 @@ from haemony.model.disease import Disease
 from haemony.model.element import ValueType
 from haemony.privacy.payload import ROW
 from haemony.privacy.protect import PERSON
-
-if TYPE_CHECKING:
-    from haemony.quality.grade import Graded
+from haemony.quality.answers import Answer, State
+from haemony.quality.grade import Graded
 
 EXAMPLES = 3
 _MANY, _SOME = 0.05, 0.01
@@ -36,29 +34,12 @@ SETTLED = (
 """Why rows are kept aside without a question: somebody has decided so."""
 
 
-class State(StrEnum):
-    """How far a query has come."""
-
-    OPEN = "open"
-    ANSWERED = "answered"
-    ACCEPTED = "accepted"
-
-
 class Impact(StrEnum):
     """What a finding means for a study that uses the contribution."""
 
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What people have decided about a query."""
-
-    state: State
-    text: str
-    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +77,11 @@ class Query:
     by: str = ""
 
 
-def queries(graded: Graded, answers: Mapping[str, Answer]) -> tuple[Query, ...]:
+def queries(graded: Graded) -> tuple[Query, ...]:
     """The questions that a graded contribution raises, the weightiest first.
 
     Args:
-        graded: The contribution with its grade.
-        answers: What people have decided so far, by key.
+        graded: The contribution with its grade, and what people have decided so far.
     """
     weigh = _Weighing.of(graded.harmonised)
     found = [
@@ -112,7 +92,7 @@ def queries(graded: Graded, answers: Mapping[str, Answer]) -> tuple[Query, ...]:
     ]
     order = list(Impact)
     ranked = sorted(found, key=lambda one: (order.index(one.impact), -one.patients, one.key))
-    return tuple(_with(one, answers.get(one.key)) for one in ranked)
+    return tuple(_with(one, graded.answers.get(one.key)) for one in ranked)
 
 
 def _with(query: Query, answer: Answer | None) -> Query:
@@ -279,8 +259,3 @@ def _contradictions(graded: Graded, weigh: _Weighing) -> Iterator[Query]:
                 differ,
                 rows[:EXAMPLES],
             )
-
-
-def open_ones(found: Iterable[Query]) -> tuple[Query, ...]:
-    """Those that nobody has answered."""
-    return tuple(query for query in found if query.state is State.OPEN)

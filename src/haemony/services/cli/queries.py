@@ -10,7 +10,7 @@ import typer
 from haemony.admission import answers_of
 from haemony.lake.manifest import Member
 from haemony.model.errors import Exit, UsageError
-from haemony.quality.queries import State
+from haemony.quality.answers import State
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
 from haemony.workspace import Workspace
 
