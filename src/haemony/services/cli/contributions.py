@@ -21,7 +21,7 @@ from haemony.intake.known import dictionaries, known
 from haemony.intake.readers import Layout, RawTable, read, tables
 from haemony.model.disease import disease
 from haemony.model.errors import Exit
-from haemony.services.cli import grading
+from haemony.services.cli import from_omop, grading
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption, exit_with
 from haemony.services.report import check_page
 from haemony.workspace import Workspace
@@ -42,6 +42,7 @@ def add_to(app: typer.Typer) -> None:
     )
     group.command(epilog="Example: haemony contribution card incoming/hospital")(card)
     grading.add_to(group)
+    from_omop.add_to(group)
     app.add_typer(group, name="contribution")
     app.command(epilog="Example: haemony admit incoming/trial incoming/hospital -w commons")(admit)
     app.command(epilog="Example: haemony withdraw hospital --patient 4711 -w commons")(withdraw)
