@@ -12,24 +12,38 @@ from typer.testing import CliRunner
 
 import haemony as hm
 from haemony.intake import check
-from haemony.intake.dictionary import ColumnType, Role, Status, read_dictionary
+from haemony.intake.dictionary import (
+    ColumnType,
+    Dictionary,
+    Entry,
+    Role,
+    Status,
+    read_dictionary,
+)
 from haemony.intake.draft import (
     Draft,
     DraftedColumn,
     DraftExists,
+    Memory,
     NamesCollide,
     draft,
     write_draft,
 )
+from haemony.intake.draft.knowledge import synonyms
 from haemony.intake.draft.lesions import lesions, overlap
+from haemony.intake.draft.memory import NOTHING
+from haemony.intake.draft.suggest import BY_CELLS, ENOUGH
 from haemony.intake.draft.words import likeness
 from haemony.intake.readers import Layout, RawTable
+from haemony.model.element import Catalogue
 from haemony.model.errors import Exit
 from haemony.services.cli import app
 
 ROWS = 40
 SEX = ["m", "w"] * (ROWS // 2)
 CATALOGUE = hm.disease("aml").catalogue
+BLOOD = hm.disease("blood").catalogue
+BINARY: list[str | None] = ["0", "1"] * (ROWS // 2)
 
 
 def table(**columns: list[str | None]) -> RawTable:
@@ -41,10 +55,18 @@ def table(**columns: list[str | None]) -> RawTable:
     return RawTable("klinik", Path("klinik.csv"), frame, Layout())
 
 
-def column(raw: RawTable, name: str) -> DraftedColumn:
+def column(
+    raw: RawTable, name: str, catalogue: Catalogue = CATALOGUE, memory: Memory = NOTHING
+) -> DraftedColumn:
     """The drafted line of one column."""
-    (found,) = (c for c in draft([raw], CATALOGUE).columns if c.entry.column == name)
+    made = draft([raw], catalogue, memory)
+    (found,) = (c for c in made.columns if c.entry.column == name)
     return found
+
+
+def elements(drafted: DraftedColumn) -> list[str]:
+    """The elements suggested for a column, best first."""
+    return [suggestion.element for suggestion in drafted.suggestions]
 
 
 def spread(low: float, high: float, digits: int = 1) -> list[str | None]:
@@ -451,3 +473,275 @@ def test_abnormalities_that_contradict_share_nothing() -> None:
     assert overlap(lesions("minus7q"), lesions("plus7q")) == 0.0
     assert overlap(lesions("del5q"), lesions("del7q")) == 0.0
     assert overlap(lesions("t_8_21"), lesions("t(8;21)(q22;q22)")) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("header", "element"),
+    [
+        ("leucocytes (G/l)", "wbc"),
+        ("hémoglobine", "haemoglobin"),
+        ("plaquettes", "platelets"),
+        ("âge au diagnostic", "age_at_diagnosis"),
+        ("créatinine", "creatinine"),
+        ("date de dernières nouvelles", "last_contact_day"),
+        ("leucocitos", "wbc"),
+        ("hemoglobina", "haemoglobin"),
+        ("plaquetas", "platelets"),
+        ("Edad al diagnóstico", "age_at_diagnosis"),
+        ("supervivencia global", "last_contact_day"),
+        ("leucociti", "wbc"),
+        ("emoglobina", "haemoglobin"),
+        ("piastrine", "platelets"),
+        ("età alla diagnosi", "age_at_diagnosis"),
+        ("blasti midollari", "marrow_blasts"),
+        ("witte bloedcellen", "wbc"),
+        ("hemoglobine", "haemoglobin"),
+        ("trombocyten", "platelets"),
+        ("leeftijd bij diagnose", "age_at_diagnosis"),
+        ("datum laatste contact", "last_contact_day"),
+    ],
+)
+def test_numbers_are_known_in_four_more_languages(header: str, element: str) -> None:
+    """French, Spanish, Italian and Dutch headers lead to the element as English ones do."""
+    assert elements(column(table(**{header: spread(20, 80)}), header))[0] == element
+
+
+@pytest.mark.parametrize(
+    ("header", "texts"),
+    [
+        ("sexe", ("homme", "femme")),
+        ("sexo", ("varón", "mujer")),
+        ("sesso", ("maschio", "femmina")),
+        ("geslacht", ("man", "vrouw")),
+    ],
+)
+def test_values_are_known_in_four_more_languages(header: str, texts: tuple[str, str]) -> None:
+    """Codes in the partner's language are mapped, too."""
+    found = column(table(**{header: [*texts] * (ROWS // 2)}), header).entry
+
+    assert found.element == "sex"
+    assert found.value_map == {texts[0]: "male", texts[1]: "female"}
+
+
+def test_the_synonyms_name_what_there_is() -> None:
+    """Each of six languages names at least sixty elements; all of them and their codes exist."""
+    named: dict[str, set[str]] = {}
+    for name, _, language in synonyms():
+        element, _, code = name.partition("=")
+        if element in {"yes", "no"}:
+            continue
+        assert element in BLOOD, element
+        assert not code or code in BLOOD[element].codes, name
+        named.setdefault(language, set()).add(element)
+
+    assert {"en", "de", "fr", "es", "it", "nl"} <= set(named)
+    assert min(len(named[code]) for code in ("en", "de", "fr", "es", "it", "nl")) >= 60
+
+
+@pytest.mark.parametrize(
+    ("header", "element"),
+    [
+        ("alb", "albumin"),
+        ("creat", "creatinine"),
+        ("ANC", "neutrophils"),
+        ("rltime", "relapse_day"),
+        ("AMLT", "aml_transformation_day"),
+    ],
+)
+def test_abbreviations_are_known(header: str, element: str) -> None:
+    """The beginning of a word, the first letters of a name, *time* glued to an event."""
+    assert elements(column(table(**{header: spread(20, 80)}), header, BLOOD))[0] == element
+
+
+@pytest.mark.parametrize(
+    ("header", "element"),
+    [
+        ("del17p13", "del_17p"),
+        ("gain2p25.3", "gain_2p"),
+        ("del6q21", "del_6q"),
+        ("t(11;14)", "t_11_14"),
+        ("inv(14)", "inv_14"),
+        ("trisomy12", "trisomy_12"),
+        ("del13q14_bi", "del_13q_both"),
+        ("del13q14_mono", "del_13q_one"),
+    ],
+)
+def test_abnormalities_are_known_with_bands_and_brackets(header: str, element: str) -> None:
+    """The arm decides, the band may be finer than the element, and a qualifier is heeded."""
+    assert element in elements(column(table(**{header: BINARY}), header, BLOOD))[:2]
+
+
+def test_bands_that_differ_are_not_the_same() -> None:
+    """A finer band agrees with its arm, and not with another band of it."""
+    assert overlap(lesions("del17p13"), lesions("del(17p)")) > 0.9
+    assert overlap(lesions("gain 8q24"), lesions("gain 8q22")) == 0.0
+
+
+def test_the_table_tells_how_an_abnormality_was_found() -> None:
+    """A lost 5q beside copy-neutral losses is one in copy number, else one of the karyotype."""
+    catalogue = hm.disease("mds").catalogue
+    copies = table(cnloh7q=BINARY, cnloh9p=BINARY, plus14=BINARY, del5q=BINARY)
+    bands = table(minus_Y=BINARY, t_8_21=BINARY, inv_3=BINARY, del5q=BINARY)
+
+    assert elements(column(copies, "del5q", catalogue))[0] == "cn_loss_5q"
+    assert elements(column(bands, "del5q", catalogue))[0] == "del_5q"
+
+
+def test_a_series_of_chromosomes_is_seen_as_one() -> None:
+    """C1p, C4, C5 and so on are chromosomes; C4 alone is not."""
+    catalogue = hm.disease("mpn").catalogue
+    names = ("C1p", "C4", "C5", "C7", "C8", "C9g")
+    raw = table(**dict.fromkeys(names, BINARY))
+
+    assert elements(column(raw, "C1p", catalogue))[0] == "cn_change_1p"
+    assert elements(column(raw, "C9g", catalogue))[0] == "cn_gain_9p"
+    assert "cn_change_4" not in elements(column(table(C4=BINARY), "C4", catalogue))
+
+
+@pytest.mark.parametrize(
+    ("header", "element"),
+    [
+        ("EZH2_646", "EZH2_Y646"),
+        ("JAK2e12", "JAK2_exon12"),
+        ("CALR1", "CALR_type_1"),
+        ("MALT1_amp", "MALT1_amplified"),
+        ("BCL2_S", "BCL2_any_change"),
+    ],
+)
+def test_what_follows_a_gene_is_read(header: str, element: str) -> None:
+    """A codon, an exon, a short word behind a gene: all elements of the gene are suggested."""
+    assert element in elements(column(table(**{header: BINARY}), header, BLOOD))[:3]
+
+
+def test_a_value_that_names_a_finding_is_evidence() -> None:
+    """A class of molecular findings feeds the class and, weakly, each finding among its values."""
+    texts: list[str | None] = ["BCR/ABL", "E2A/PBX1", "NEG", "NEG"] * (ROWS // 4)
+    found = column(table(befund=texts), "befund", hm.disease("all").catalogue)
+
+    named = {one.element: one for one in found.suggestions}
+    assert {"BCR_ABL1", "TCF3_PBX1"} <= set(named)
+    assert named["BCR_ABL1"].score < ENOUGH
+    assert named["BCR_ABL1"].value_map == {"BCR/ABL": "positive"}
+
+
+def test_every_column_gets_what_its_cells_allow() -> None:
+    """A header that says nothing gets the usual elements, with scores that are never written."""
+    lines = (Entry("t", "Leukos", element="wbc"), Entry("t", "Hb", element="haemoglobin"))
+    known = Dictionary(lines)
+    found = column(table(zzqx=spread(3, 19)), "zzqx", memory=Memory.of({"trial": known}))
+
+    assert len(found.suggestions) == 5
+    assert set(elements(found)[:2]) == {"wbc", "haemoglobin"}
+    assert all(one.score <= BY_CELLS < ENOUGH for one in found.suggestions)
+    assert all(one.evidence[0] == "by its cells alone" for one in found.suggestions)
+    assert found.entry.element == ""
+
+
+def test_what_the_cells_contradict_is_not_suggested_by_them() -> None:
+    """Texts are no counts, and fractions no whole numbers."""
+    words_ = column(table(zzqx=["blau", "rot"] * (ROWS // 2)), "zzqx")
+
+    assert not {"wbc", "haemoglobin", "platelets"} & set(elements(words_))
+
+
+def test_a_matrix_gets_no_guesses() -> None:
+    """Hundreds of columns whose names say nothing are measurements of one kind."""
+    raw = table(**{f"zz{chr(97 + n % 26)}x{n}qq": spread(1, 9) for n in range(220)})
+
+    assert all(line.suggestions == () for line in draft([raw], CATALOGUE).columns[1:])
+
+
+def test_a_name_that_the_cells_contradict_is_shown_and_not_written() -> None:
+    """Total body irradiation in two steps may be a category; a person sees it and decides."""
+    found = column(table(LDH=["rot", "blau"] * (ROWS // 2)), "LDH")
+
+    assert "ldh" in elements(found)
+    assert found.entry.element != "ldh"
+
+
+def test_an_element_goes_to_the_column_that_names_it_better() -> None:
+    """Beside a column *BCL2*, the column *BCL2_S* is less likely the plain gene."""
+    alone = column(table(BCL2_S=BINARY), "BCL2_S", BLOOD)
+    beside = column(table(BCL2=BINARY, BCL2_S=BINARY), "BCL2_S", BLOOD)
+    score = {
+        line: next(one.score for one in found.suggestions if one.element == "BCL2")
+        for line, found in (("alone", alone), ("beside", beside))
+    }
+
+    assert score["beside"] < score["alone"]
+
+
+def test_the_time_of_an_event_speaks_where_the_event_came() -> None:
+    """A time beside its state gets a condition to confirm; the last contact is true for all."""
+    raw = table(rel=spread(5, 900, 0), relstat=BINARY, OS_days=spread(9, 999, 0), OS_status=BINARY)
+
+    relapse = column(raw, "rel").entry
+    survival = column(raw, "OS_days").entry
+
+    assert (relapse.element, relapse.where) == ("relapse_day", "relstat=1")
+    assert "only where relstat=1" in relapse.note
+    assert (survival.element, survival.where) == ("last_contact_day", "")
+
+
+def test_a_state_is_told_by_the_time_beside_it() -> None:
+    """Of two columns about one event the clear one explains the other."""
+    raw = table(AMLT=spread(5, 900, 0), AMLTC=BINARY)
+
+    assert "aml_transformation" in elements(column(raw, "AMLTC", BLOOD))[:2]
+
+
+def test_contributions_like_this_one_count_more() -> None:
+    """Age means the age at transplant where other columns are those of a transplant registry."""
+    registry = Dictionary(
+        tuple(
+            Entry("t", name, element=name)
+            for name in ("sex", "donor_age", "cmv_donor", "hla_match", "age_at_transplant")
+        )
+    )
+    trial = Dictionary(
+        tuple(Entry("t", name, element=name) for name in ("sex", "wbc", "ldh", "age_at_diagnosis"))
+    )
+    memory = Memory.of({"registry": registry, "trial": trial})
+    transplants = table(Age=spread(1, 70), donor_age=spread(1, 70), cmv_donor=BINARY)
+    patients = table(Age=spread(1, 70), WBC=spread(1, 90), LDH=spread(100, 900))
+
+    assert elements(column(transplants, "Age", BLOOD, memory))[0] == "age_at_transplant"
+    assert elements(column(patients, "Age", BLOOD, memory))[0] == "age_at_diagnosis"
+
+
+def test_calendar_years_are_an_era() -> None:
+    """Years of diagnosis are no ages and no days."""
+    years: list[str | None] = [str(1998 + index % 15) for index in range(ROWS)]
+
+    assert elements(column(table(year=years), "year", BLOOD))[0] == "era"
+    assert "age_at_diagnosis" not in elements(column(table(zzqx=years), "zzqx", BLOOD))
+
+
+def test_early_years_are_years_of_birth() -> None:
+    """Years decades before all others tell patients apart, whatever their header."""
+    born: list[str | None] = [str(1940 + index % 20) for index in range(ROWS)]
+    seen: list[str | None] = [str(1998 + index % 15) for index in range(ROWS)]
+    raw = table(y1=born, y2=seen)
+
+    assert column(raw, "y1").entry.role is Role.QUASI
+    assert "years of birth" in column(raw, "y1").entry.note
+
+
+def test_dates_in_any_order_are_days() -> None:
+    """A date of remission in the American order is one, though no number."""
+    dates: list[str | None] = [f"{1 + index % 12}/{1 + index % 28}/1998" for index in range(ROWS)]
+
+    assert elements(column(table(**{"date.cr": dates}), "date.cr"))[0] == "complete_remission_day"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["date de naissance", "prénom", "fecha de nacimiento", "apellidos", "codice fiscale",
+     "cognome", "geboortedatum", "achternaam", "burgerservicenummer"],
+)  # fmt: skip
+def test_direct_identifiers_are_suspected_in_four_more_languages(header: str) -> None:
+    """A header that names a person or a birthday hides its column in every language."""
+    found = column(table(**{header: [f"x{index}" for index in range(ROWS)]}), header)
+
+    assert found.entry.role is Role.DIRECT
+    assert found.suggestions == ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 
@@ -81,6 +82,30 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether nearly all cells are numbers."""
         return self.numbers.len() > 0
+
+    @cached_property
+    def in_order(self) -> list[float]:
+        """Its numbers, smallest first."""
+        return sorted(self.numbers.to_list())
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether its cells are dates, in whatever order of day and month."""
+        if self.type is ColumnType.DATE:
+            return True
+        return self.type is ColumnType.TEXT and self.share(_OTHER_DATE) >= _MOSTLY
+
+    @cached_property
+    def is_calendar(self) -> bool:
+        """Whether its cells are calendar years: whole, from 1900 on, and several."""
+        few = self.type in {ColumnType.INTEGER, ColumnType.CATEGORY} and self.distinct > 3
+        return few and self.is_numeric and 1900 <= self.in_order[0] <= self.in_order[-1] < 2050
+
+    @cached_property
+    def is_measured(self) -> bool:
+        """Whether its cells are numbers most of which have decimals: nobody's identifier."""
+        fractions = self.numbers.len() - int((self.numbers == self.numbers.floor()).sum())
+        return self.numbers.len() == self.texts.len() > 0 and fractions > 0.5 * self.texts.len()
 
     @property
     def title(self) -> str:

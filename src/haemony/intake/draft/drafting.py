@@ -13,9 +13,10 @@ from haemony.intake.draft.evidence import is_medical
 from haemony.intake.draft.identity import Suspicion
 from haemony.intake.draft.knowledge import unit_of
 from haemony.intake.draft.memory import NOTHING, Memory
-from haemony.intake.draft.suggest import ENOUGH, Suggestion, rank
+from haemony.intake.draft.pairs import WAITS, came, pairs
+from haemony.intake.draft.suggest import ENOUGH, Known, Suggestion, rank
 from haemony.intake.readers import RawTable
-from haemony.model.element import Catalogue, Identifying
+from haemony.model.element import Catalogue, Identifying, ValueType
 
 _ROLES = {
     Identifying.QUASI: Role.QUASI,
@@ -101,9 +102,10 @@ def draft(tables: Sequence[RawTable], catalogue: Catalogue, memory: Memory = NOT
         for name, raw in zip(names, tables, strict=True)
     }
     patients = identity.patient_columns(looked)
+    known = Known(catalogue, memory)
     return Draft(
         tuple(
-            _table(name, raw, looked[name], patients.get(name), catalogue, memory)
+            _table(name, raw, looked[name], patients.get(name), known)
             for name, raw in zip(names, tables, strict=True)
         )
     )
@@ -149,8 +151,7 @@ def _table(
     raw: RawTable,
     columns: Sequence[Column],
     patient: Column | None,
-    catalogue: Catalogue,
-    memory: Memory,
+    known: Known,
 ) -> DraftedTable:
     suspicions = [_suspicion(column, columns, patient) for column in columns]
     open_ = [
@@ -158,11 +159,16 @@ def _table(
         for column, suspicion in zip(columns, suspicions, strict=True)
         if not (suspicion and suspicion.hides)
     ]
-    suggested = rank(open_, catalogue, memory)
+    suggested = rank(open_, known)
     ranked = dict(zip([column.name for column in open_], suggested, strict=True))
     twins = _twins(open_)
+    beside = pairs(open_)
     drafted = tuple(
-        _column(column, suspicion, ranked.get(column.name, ()), twins, catalogue)
+        _conditional(
+            _column(column, suspicion, ranked.get(column.name, ()), twins, known.catalogue),
+            beside.get(column.name),
+            known.catalogue,
+        )
         for column, suspicion in zip(columns, suspicions, strict=True)
     )
     return DraftedTable(name, raw, drafted, bool(patient and patient.is_unique))
@@ -175,7 +181,11 @@ def _suspicion(
         how = "each value once" if column.is_unique else "several rows per value"
         return Suspicion(Role.PATIENT, f"seems to name the patient: {how}")
     medical = is_medical(column)
-    found = identity.direct(column, medical=medical) or identity.early_dates(column, columns)
+    found = (
+        identity.direct(column, medical=medical)
+        or identity.early_dates(column, columns)
+        or identity.early_years(column, columns)
+    )
     if found is None and identity.looks_like_patient(column):
         return Suspicion(
             Role.DIRECT, "seems to name the patient or the sample a second time; take it out"
@@ -233,6 +243,21 @@ def _column(
         note="; ".join(notes),
     )
     return DraftedColumn(entry, suggestions)
+
+
+def _conditional(
+    drafted: DraftedColumn, state: Column | None, catalogue: Catalogue
+) -> DraftedColumn:
+    """Let the time of an event speak only where the column beside it says that the event came."""
+    entry = drafted.entry
+    if not entry.element or entry.element in WAITS or state is None or "=" in state.name:
+        return drafted
+    value = came(state)
+    if catalogue[entry.element].type is not ValueType.DAY or not value:
+        return drafted
+    where = f"{state.name}={value}"
+    note = f"{entry.note}; taken as a time only where {where}: confirm it, or empty `where`"
+    return replace(drafted, entry=replace(entry, where=where, note=note))
 
 
 def _hidden(column: Column, suspicion: Suspicion) -> Entry:

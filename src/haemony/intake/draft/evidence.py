@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from haemony.intake.dictionary import ColumnType
 from haemony.intake.draft.column import Column, share_of
@@ -32,6 +35,10 @@ _TELLING = (frozenset(SHAPES) | {"variant_gene"}) - {
 """Elements whose cells look like nothing else, so that no header is needed."""
 
 _NOT = frozenset({"no", "not", "non", "without", "kein", "keine", "ohne"})
+_GENERIC = frozenset({"risk", "group", "grade", "stage", "class", "stadium", "gruppe", "type"})
+"""Words of codes that say no more than the name of their element: ``Low risk``."""
+
+_CENTURY = 1900
 _FITS = 0.99
 _BINARY = 2
 
@@ -57,29 +64,76 @@ class Fit:
     value_map: Mapping[str, str] = field(default_factory=dict)
 
 
-def fit(element: Element, column: Column, catalogue: Catalogue, memory: Memory = NOTHING) -> Fit:
+class Codes:
+    """What the codes of elements are called; every question is answered once."""
+
+    def __init__(self, memory: Memory = NOTHING) -> None:
+        self._memory = memory
+        self._known: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._found: dict[tuple[str, str], str] = {}
+        self._mapped: dict[tuple[str, tuple[tuple[str, str], ...]], Mapping[str, str]] = {}
+
+    def mapped(self, element: Element, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The element's code for each permitted value (with its meaning) that is understood."""
+        key = element.name, tuple(values.items())
+        if key not in self._mapped:
+            self._mapped[key] = {
+                value: code
+                for value, meaning in values.items()
+                if (code := self.code(element, value, meaning))
+            }
+        return self._mapped[key]
+
+    def code(self, element: Element, value: str, meaning: str) -> str:
+        """The element's code for one permitted value, if its text or meaning says so."""
+        texts = filter(None, (meaning, value))
+        return next((code for text in texts if (code := self._code_of(element, text))), "")
+
+    def _code_of(self, element: Element, text: str) -> str:
+        key = element.name, text
+        if key not in self._found:
+            self._found[key] = _code_of_text(element, text, self._names(element))
+        return self._found[key]
+
+    def _names(self, element: Element) -> Mapping[str, tuple[str, ...]]:
+        """Every word for each code of an element."""
+        if element.name not in self._known:
+            taught = value_words(element.name)
+            known = {
+                code: (code, *taught.get(code, ()), *self._memory.words_for(element.name, code))
+                for code in element.codes
+            }
+            for value in element.values:
+                known[value.code] = (*known[value.code], value.label)
+            self._known[element.name] = known
+        return self._known[element.name]
+
+
+def fit(element: Element, column: Column, catalogue: Catalogue, codes: Codes) -> Fit:
     """Judge the cells of a column against an element.
 
     Args:
         element: What it may feed.
         column: The column.
         catalogue: For the genes.
-        memory: The codes that meant its values in contributions before.
+        codes: What the codes of elements are called.
     """
     if not column.texts.len():
         return Fit(0.0, 0.8, texts=("the column is empty",))
     if element.type.is_numeric:
         return _numeric(element, column)
     if element.codes:
-        return _coded(element, column, memory)
+        return _coded(element, column, codes)
     return _text(element, column, catalogue)
 
 
-def may_tell(element: Element, column: Column) -> bool:
-    """Whether the cells of a column could point to an element that its header does not name."""
-    if column.type is ColumnType.CATEGORY:
-        return bool(element.values) and _spelled_out(column.values)
-    return column.type is ColumnType.TEXT and element.name in _TELLING
+def that_may_tell(column: Column, catalogue: Catalogue) -> tuple[Element, ...]:
+    """The elements to which the cells of a column could point under any header."""
+    if column.type is ColumnType.CATEGORY and spelled_out(column.values) > 1:
+        return tuple(element for element in catalogue.values() if element.values)
+    if column.type is ColumnType.TEXT:
+        return tuple(catalogue[name] for name in sorted(_TELLING) if name in catalogue)
+    return ()
 
 
 def is_medical(column: Column) -> bool:
@@ -88,7 +142,7 @@ def is_medical(column: Column) -> bool:
 
 
 def _numeric(element: Element, column: Column) -> Fit:
-    if element.type is ValueType.DAY and column.type is ColumnType.DATE:
+    if element.type is ValueType.DAY and column.is_dated:
         return Fit(0.8, texts=("the cells are dates",))
     if against := _against_numbers(element, column):
         return against
@@ -111,6 +165,8 @@ def _against_numbers(element: Element, column: Column) -> Fit | None:
         return Fit(0.0, 0.45, texts=(f"against it: only {column.distinct} different values",))
     if element.type is ValueType.INTEGER and column.type is ColumnType.NUMBER:
         return Fit(0.0, 0.5, texts=("against it: the cells have fractions",))
+    if column.is_calendar:
+        return Fit(0.0, 0.5, texts=("against it: the cells are calendar years",))
     if column.unit and element.units and column.unit not in element.units:
         return Fit(0.0, 0.6, texts=(f"against it: {column.unit} is no unit of it",))
     return None
@@ -134,27 +190,36 @@ def _unit(
 def _within(element: Element, column: Column, factor: float) -> float:
     low = element.low if element.low is not None else float("-inf")
     high = element.high if element.high is not None else float("inf")
-    return share_of((column.numbers * factor).is_between(low, high))
+    return _between(column, low / factor, high / factor)
 
 
-def _coded(element: Element, column: Column, memory: Memory) -> Fit:
+def _between(column: Column, low: float, high: float) -> float:
+    """Share of the numbers from low to high, both included."""
+    inside = bisect_right(column.in_order, high) - bisect_left(column.in_order, low)
+    return inside / len(column.in_order)
+
+
+def _coded(element: Element, column: Column, codes: Codes) -> Fit:
+    if column.is_numeric and (bands := _bands(element)):
+        share = max(
+            sum(_between(column, low - start, high - start) for low, high in bands)
+            for start in (0, _CENTURY)
+        )
+        if share >= _FITS:
+            return Fit(share, texts=(f"{share:.0%} of the values lie in its bands",))
     if column.type is not ColumnType.CATEGORY:
         return Fit(0.0, 0.3, texts=(f"against it: {column.distinct} different values",))
-    mapped = {
-        value: code
-        for value, meaning in column.values.items()
-        if (code := _code(element, value, meaning, memory))
-    }
+    mapped = codes.mapped(element, column.values)
     share = sum(column.counts.get(value, 0) for value in mapped) / column.texts.len()
     plain = set(column.values) <= {"0", "1"}
-    telling = share >= _FITS and len(mapped) > 1 and _spelled_out(mapped)
+    telling = share >= _FITS and spelled_out(mapped) > 1 and len(set(mapped.values())) > 1
     if plain and mapped:
         texts = ("0 and 1 taken for " + " and ".join(element.codes[:2]),)
     elif mapped:
         texts = (f"codes fit: {', '.join(f'{k}={v}' for k, v in mapped.items())}",)
     else:
         texts = ("none of the codes is understood",)
-    factor = 1.0 if mapped else (0.8 if _is_numbered(column) else 0.6)
+    factor = 1.0 if mapped else (0.8 if _is_numbered(column) else 0.75)
     score = 0.6 * share if plain else share
     return Fit(score, factor, telling, texts, value_map=mapped)
 
@@ -164,30 +229,31 @@ def _is_numbered(column: Column) -> bool:
     return all(value.isdigit() for value in column.values)
 
 
-def _spelled_out(codes: Mapping[str, str]) -> bool:
-    """Whether codes (or their meanings) are words and not merely 0, 1, yes, no."""
+def spelled_out(codes: Iterable[str]) -> int:
+    """How many codes are words, and not merely 0, 1, yes, no."""
     plain = yes_or_no()
-    return all(value.casefold() not in plain and not value.isdigit() for value in codes)
+    return sum(value.casefold() not in plain and not value.isdigit() for value in codes)
 
 
-def _code(element: Element, value: str, meaning: str, memory: Memory) -> str:
-    """The element's code for one permitted value, if its text or meaning says so."""
-    texts = filter(None, (meaning, value))
-    return next((code for text in texts if (code := _code_of_text(element, text, memory))), "")
+@cache
+def _span(code: str) -> tuple[float, float] | None:
+    """The numbers that a code such as 1995-1999 stands for."""
+    found = re.fullmatch(r"(\d+)\s*[-–]\s*(\d+)", code)
+    return (float(found[1]), float(found[2])) if found else None
 
 
-def _code_of_text(element: Element, text: str, memory: Memory) -> str:
-    known = {
-        code: (
-            code,
-            *value_words(element.name).get(code, ()),
-            *memory.words_for(element.name, code),
-        )
-        for code in element.codes
-    }
-    for value in element.values:
-        known[value.code] = (*known[value.code], value.label)
-    bare = text.casefold().strip()
+def _bands(element: Element) -> tuple[tuple[float, float], ...]:
+    """The spans of numbers that an element has as codes, if all its codes are such."""
+    if not element.values or not _span(element.values[0].code):
+        return ()
+    spans = (_span(value.code) for value in element.values)
+    return tuple(span for span in spans if span)
+
+
+def _code_of_text(element: Element, text: str, known: Mapping[str, tuple[str, ...]]) -> str:
+    whole = text.casefold().replace("_", " ").strip()
+    telling = [word for word in whole.split() if word not in _GENERIC]
+    bare = " ".join(telling) or whole
     for code, names in known.items():
         if any(bare == name.casefold() for name in names):
             return code
@@ -235,7 +301,7 @@ def _abbreviates(short: tuple[str, ...], full: tuple[str, ...]) -> bool:
 
 
 def _text(element: Element, column: Column, catalogue: Catalogue) -> Fit:
-    if element.name == "variant_gene":
+    if element.name == "variant_gene" and not column.is_numeric:
         return _genes(column, catalogue)
     shape = SHAPES.get(element.name)
     if shape is None:
@@ -254,7 +320,7 @@ def _genes(column: Column, catalogue: Catalogue) -> Fit:
     genes = column.texts.filter(known).n_unique()
     share = share_of(known)
     telling = genes >= 5 and column.share(r"^[A-Za-z][A-Za-z0-9.-]{1,15}$") > 0.95
-    if genes < 2:
+    if genes < 2 and share < _FITS:
         return Fit(0.0, 0.5, texts=("against it: no gene symbols of the catalogue",))
     said = f"{genes} gene symbols of the catalogue in {share:.0%} of the cells"
     return Fit(1.0 if telling else 0.5, 1.0, telling, (said,))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
 from haemony.intake.dictionary import ColumnType, Role
@@ -68,7 +69,7 @@ def direct(column: Column, *, medical: bool) -> Suspicion | None:
     kind = _named(column, _DIRECT)
     if kind and not (kind == "text" and column.is_numeric):
         return Suspicion(Role.DIRECT, f"by its header it {_KINDS[kind]}")
-    if medical:
+    if medical or column.is_measured:
         return None
     if kind := _shaped(column):
         return Suspicion(Role.DIRECT, f"by the shape of its cells it {_KINDS[kind]}")
@@ -102,6 +103,20 @@ def early_dates(column: Column, others: Sequence[Column]) -> Suspicion | None:
     return None
 
 
+def early_years(column: Column, others: Sequence[Column]) -> Suspicion | None:
+    """Suspect years of birth: calendar years that lie decades before the others of the table."""
+    if not column.is_calendar:
+        return None
+    later = [
+        median(other.in_order) if other.is_calendar else _year(other)
+        for other in others
+        if other is not column and (other.is_calendar or other.type is ColumnType.DATE)
+    ]
+    if later and median(column.in_order) + 15 < min(later):
+        return Suspicion(Role.QUASI, "its years lie decades before all others: years of birth")
+    return None
+
+
 def _year(column: Column) -> float:
     return median(int(text[:4]) for text in column.texts.to_list() if text[:4].isdigit())
 
@@ -119,10 +134,16 @@ def _named(column: Column, kinds: tuple[str, ...]) -> str:
     """The kind of identifier that a header or label names."""
     for text in filter(None, (column.title, column.label)):
         mine = words(text)
-        for kind, word in identifying_words():
-            if kind in kinds and _names(mine, words(word)):
+        for kind, word in _identifying():
+            if kind in kinds and _names(mine, word):
                 return kind
     return ""
+
+
+@cache
+def _identifying() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Kind of identifier and the words that betray it."""
+    return tuple((kind, words(text)) for kind, text in identifying_words())
 
 
 def _names(mine: tuple[str, ...], word: tuple[str, ...]) -> bool:

@@ -14,8 +14,8 @@ from functools import cache
 from importlib.resources import files
 
 from haemony.intake.draft.lesions import Lesion, lesions
-from haemony.intake.draft.words import words
-from haemony.model.element import Catalogue, Element
+from haemony.intake.draft.words import initials, words
+from haemony.model.element import Catalogue
 from haemony.model.tables import rows
 
 _TABLES = files("haemony.intake")
@@ -80,6 +80,11 @@ def forms(catalogue: Catalogue) -> tuple[Form, ...]:
         for name, text, language in synonyms()
         if name in catalogue
     ]
+    found += [
+        Form(e.name, e.from_karyotype.split("&")[0], RULE)
+        for e in catalogue.values()
+        if e.from_karyotype
+    ]
     for former, symbol in catalogue.symbols.items():
         if former != symbol:
             found += [
@@ -87,7 +92,11 @@ def forms(catalogue: Catalogue) -> tuple[Form, ...]:
                 for name in catalogue
                 if name == symbol or name.startswith(f"{symbol}_")
             ]
-    return tuple(found)
+    return tuple({(form.element, form.text.casefold()): form for form in reversed(found)}.values())
+
+
+RULE = "rule"
+"""Origin of spellings that only their abnormalities make comparable."""
 
 
 class Index:
@@ -95,41 +104,57 @@ class Index:
 
     def __init__(self, every: Iterable[Form]) -> None:
         self._by_part: dict[str, list[Form]] = {}
+        self._abnormal: dict[str, list[Form]] = {}
         for form in every:
-            for part in _parts(form.text):
-                self._by_part.setdefault(part, []).append(form)
+            for lesion in lesions(form.text):
+                self._abnormal.setdefault(lesion.chromosome, []).append(form)
+            if form.origin != RULE:
+                for part in (*_parts(form.text), *_short(form.text)):
+                    self._by_part.setdefault(part, []).append(form)
 
     def near(self, text: str) -> tuple[Form, ...]:
         """The spellings that share a word with a text, or several of its letter triples."""
         shared: Counter[Form] = Counter()
-        for part in _parts(text):
+        for part in (*_parts(text), *(f"i:{word}" for word in words(text))):
             shared.update(dict.fromkeys(self._by_part.get(part, ()), 1 if "3:" in part else 3))
         return tuple(form for form, count in shared.items() if count > 2)
 
+    def of_regions(self, mine: Iterable[Lesion]) -> tuple[Form, ...]:
+        """The spellings that name an abnormality of one of the same chromosomes."""
+        found = (form for lesion in mine for form in self._abnormal.get(lesion.chromosome, ()))
+        return tuple(dict.fromkeys(found))
+
+
+def _short(text: str) -> set[str]:
+    """The ways to write a text by first letters and by the beginning of a single word."""
+    mine = words(text)
+    kept = tuple(word for word in mine if word not in {"day", "date", "time"})
+    first = {short for spoken in (mine, kept) if spoken for short in initials(spoken)}
+    return {f"i:{short}" for short in first} | ({f"i:{mine[0][:2]}"} if len(mine) == 1 else set())
+
 
 def _parts(text: str) -> set[str]:
-    """The words of a text, the whole of it, and its letter triples (marked as such)."""
+    """The words of a text and their beginnings, the whole of it, and its letter triples."""
     mine = words(text)
     whole = "".join(mine)
-    return {*mine, whole} | {f"3:{whole[i : i + 3]}" for i in range(len(whole) - 2)}
-
-
-def named_lesions(element: Element) -> tuple[frozenset[Lesion], ...]:
-    """The abnormalities of a cytogenetic element, as its label and as its rule name them."""
-    if element.method != "karyotype":
-        return ()
-    return lesions(element.label), lesions(element.from_karyotype.split("&")[0])
+    begun = {f"^{word[:3]}" for word in mine if len(word) > 2}
+    return {*mine, whole} | begun | {f"3:{whole[i : i + 3]}" for i in range(len(whole) - 2)}
 
 
 @cache
+def _value_words() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, text, _ in synonyms():
+        element, sign, code = name.partition("=")
+        if sign:
+            of = found.setdefault(element, {})
+            of[code] = (*of.get(code, ()), text)
+    return found
+
+
 def value_words(element: str) -> Mapping[str, tuple[str, ...]]:
     """The words for each code of an element, from lines such as ``sex=male``."""
-    found: dict[str, list[str]] = {}
-    for name, text, _ in synonyms():
-        of, sign, code = name.partition("=")
-        if sign and of == element:
-            found.setdefault(code, []).append(text)
-    return {code: tuple(texts) for code, texts in found.items()}
+    return _value_words().get(element, {})
 
 
 @cache

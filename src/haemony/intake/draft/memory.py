@@ -9,7 +9,7 @@ column called ``time`` teaches little.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -17,6 +17,9 @@ from haemony.intake.dictionary import Dictionary
 from haemony.intake.draft.knowledge import Form
 from haemony.intake.draft.words import words
 from haemony.model.element import Catalogue
+
+_BASE = 0.1
+"""What a contribution weighs that shares no element with this one."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class Memory:
     Attributes:
         forms: Names of elements, each with the share of contributions in which it meant that one.
         codes: The words, in small letters, that meant each code of an element.
+        together: The elements of each contribution, by its id.
     """
 
     forms: tuple[Form, ...] = ()
     codes: Mapping[str, Mapping[str, tuple[str, ...]]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    together: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(cls, dictionaries: Mapping[str, Dictionary]) -> Memory:
@@ -62,11 +67,33 @@ class Memory:
                             value.casefold()
                         )
         told = {name: {c: tuple(w) for c, w in of.items()} for name, of in codes.items()}
-        return cls(tuple(_forms(seen, first)), told)
+        together = {
+            name: frozenset(entry.element for entry in dictionary.mapped())
+            for name, dictionary in dictionaries.items()
+        }
+        return cls(tuple(_forms(seen, first)), told, together)
 
     def words_for(self, element: str, code: str) -> tuple[str, ...]:
         """The words that meant a code of an element before."""
         return tuple(self.codes.get(element, {}).get(code, ()))
+
+    def frequency(self, beside: Collection[str]) -> Mapping[str, float]:
+        """How often elements came, 0 to 1, where contributions like this one count more.
+
+        Args:
+            beside: Elements that this contribution seems to have; those it shares with another
+                say how alike both are.
+        """
+        weights = {
+            name: _BASE + len(elements & set(beside)) / (len(beside) or 1)
+            for name, elements in self.together.items()
+        }
+        total = sum(weights.values())
+        found: dict[str, float] = {}
+        for name, elements in self.together.items():
+            for element in elements:
+                found[element] = found.get(element, 0.0) + weights[name] / total
+        return found
 
     def known_to(self, catalogue: Catalogue) -> tuple[Form, ...]:
         """The names of elements that a catalogue holds."""
