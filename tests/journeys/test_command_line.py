@@ -125,7 +125,7 @@ def test_withdrawing_and_shredding(commons: Path, capsys: pytest.CaptureFixture[
         (("contribution", "check", "nowhere"), Exit.USAGE, "contribution.yaml"),
         (("elements", "--nonsense"), Exit.USAGE, "--help"),
         (("release",), Exit.USAGE, ""),
-        (("elements", "--disease", "flu"), Exit.USAGE, "known here: aml"),
+        (("elements", "--disease", "flu"), Exit.USAGE, "known here: all, aml"),
     ],
 )
 def test_wrong_use_ends_with_its_code(
