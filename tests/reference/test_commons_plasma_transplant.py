@@ -97,8 +97,9 @@ def said(source: pl.DataFrame, entry: Entry) -> pl.Series:
     cells = source[entry.column].str.strip_chars()
     speaks = cells.is_not_null() & (cells != "") & ~cells.is_in(list(entry.missing))
     if entry.condition:
-        column, texts = entry.condition
-        speaks &= source[column].is_in(list(texts)).fill_null(value=False)
+        assert not entry.condition.negated
+        texts = list(entry.condition.texts)
+        speaks &= source[entry.condition.column].is_in(texts).fill_null(value=False)
     return cells.filter(speaks)
 
 
