@@ -67,7 +67,10 @@ def list_(
         (q["key"], q["contribution"], q["impact"], q["patients"], q["state"], _question(q))
         for q in asked
     ]
-    output.table("Queries", columns, rows)
+    if rows:
+        output.table("Queries", columns, rows)
+    else:
+        output.say("There is nothing to ask.")
     output.value(asked)
     if any(q["impact"] == "high" and q["state"] == State.OPEN for q in asked):
         exit_with(Exit.FINDINGS)
