@@ -17,21 +17,17 @@ import os
 import sys
 import tempfile
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "reference"))
-
-import test_amlsg_cut as amlsg  # noqa: E402
-
-import haemony as hm  # noqa: E402
-from haemony.analysis import survival  # noqa: E402
-from haemony.intake.known import known  # noqa: E402
-from haemony.privacy.attacks import (  # noqa: E402
+import haemony as hm
+from haemony.analysis import survival
+from haemony.intake.known import known
+from haemony.privacy.attacks import (
     Categorical,
     Excess,
     Numeric,
@@ -39,10 +35,14 @@ from haemony.privacy.attacks import (  # noqa: E402
     halves,
     inference,
 )
-from haemony.privacy.blurring import Keyed, Seeded  # noqa: E402
-from haemony.privacy.cut import cut  # noqa: E402
-from haemony.privacy.policy import AttackPlan, Policy  # noqa: E402
-from haemony.privacy.resistance import Tried, resist  # noqa: E402
+from haemony.privacy.blurring import Keyed, Seeded
+from haemony.privacy.cut import cut
+from haemony.privacy.policy import AttackPlan, Policy
+from haemony.privacy.resistance import Tried, resist
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "reference"))
+amlsg = import_module("test_amlsg_cut")  # the policy and the keys of the test
 
 BLURS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 SPLITS = range(1, 9)
