@@ -10,12 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haemony.privacy.anonymity import Hierarchy
+from haemony.privacy.anonymity import DeltaPresence, Hierarchy, Recoding, intervals
+from haemony.privacy.assessment import assess
 from haemony.privacy.cut import NotNumbers, PolicyMissed, Unclassified, cut
 from haemony.privacy.microaggregation import TooFew, microaggregate
-from haemony.privacy.policy import Coarsening, Policy, PolicyFault, QuasiIdentifier, Treatment
+from haemony.privacy.policy import (
+    Adversary,
+    Coarsening,
+    Policy,
+    PolicyFault,
+    Population,
+    QuasiIdentifier,
+    Treatment,
+)
 
 KEEP, MEAN, TREE = Treatment.KEEP, Treatment.MICROAGGREGATE, Treatment.GENERALISE
+BLANK = Treatment.SUPPRESS
 STAGE = Hierarchy.of_rows(
     "stage", [("I", "early", "*"), ("II", "early", "*"), ("III", "late", "*"), ("IV", "late", "*")]
 )
@@ -115,6 +125,93 @@ def test_words_are_not_averaged() -> None:
         cut(people(60), policy(QuasiIdentifier("stage", MEAN), dropped=("sex", "age")))
 
 
+def test_single_cells_are_suppressed() -> None:
+    """A cell is told or blank, what is rare is blank, and hardly a record is lost for it."""
+    table = people(400).with_columns(
+        pl.Series("sex", [f"rare {i}" if i < 6 else "f" for i in range(400)])
+    )
+    rules = policy(
+        QuasiIdentifier("sex", BLANK), QuasiIdentifier("stage", BLANK), dropped=("age",)
+    )  # fmt: skip
+
+    made = cut(table, rules)
+
+    told = table[list(made.rows)]
+    for name in ("sex", "stage"):
+        blank = made.frame[name] == "*"
+        assert made.frame[name].filter(~blank).to_list() == told[name].filter(~blank).to_list()
+        assert made.cells_suppressed[name] == int(blank.sum())
+    assert set(made.frame["sex"].to_list()) <= {"f", "*"}
+    assert made.cells_suppressed["sex"] >= 6
+    assert made.suppressed == 0
+    assert made.frame.group_by("sex", "stage").len()["len"].min() >= 5  # type: ignore[operator]
+    told_of = {q["column"]: q for q in assess(made)["variables"]["quasi-identifiers"]}
+    assert told_of["sex"]["cells suppressed"] == made.cells_suppressed["sex"]
+
+
+AGE = intervals("age", range(18, 80), [10, 20])
+
+
+def mapped(**more: object) -> Policy:
+    """A policy that measures records against the population they were drawn from."""
+    given = {
+        "recoding": Recoding.FULL_DOMAIN, "adversary": Adversary.JOURNALIST, "dropped": ("sex",),
+        "population": Population("everybody.csv", people(3000), "0" * 64), **more,
+    }  # fmt: skip
+    return policy(QuasiIdentifier("age", TREE, AGE), QuasiIdentifier("stage", TREE, STAGE), **given)
+
+
+def matching(told: pl.DataFrame) -> pl.Series:
+    """People of the population whom each record may be, found without the engine."""
+    everybody = people(3000)
+    fits = {"early": ["I", "II"], "late": ["III", "IV"], "*": ["I", "II", "III", "IV"]}
+    ages = {label: [] for label in told["age"].unique().to_list()}  # type: ignore[var-annotated]
+    for row in AGE.rows:
+        for label in row:
+            if label in ages:
+                ages[label].append(int(row[0]))
+    counts = [
+        everybody.filter(
+            pl.col("age").is_in(ages[age]) & pl.col("stage").is_in(fits.get(stage, [stage]))
+        ).height
+        for age, stage in told.select("age", "stage").rows()
+    ]
+    return pl.Series(counts)
+
+
+def test_a_journalist_meets_the_population() -> None:
+    """Records may be alone in the cut where at least k people of the population share them."""
+    table = people(3000)[::40]
+
+    made = cut(table, mapped())
+    strict = cut(table, mapped(adversary=Adversary.PROSECUTOR, population=None))
+
+    counts = matching(made.frame)
+    assert counts.min() >= 5  # type: ignore[operator]
+    assert made.after.population_of_row is not None
+    assert made.after.population_of_row.tolist() == counts.to_list()
+    assert made.exposure.highest == 1 / counts.min()  # type: ignore[operator]
+    assert made.after.prosecutor.highest > 0.2
+    assert sum(made.loss.values()) < sum(strict.loss.values())
+    told = assess(made)
+    assert told["policy"]["models"] == ["5-map"]
+    assert told["policy"]["population"]["people"] == 3000
+    assert told["risk"]["after"]["highest journalist risk"] == made.exposure.highest
+
+
+def test_presence_stays_uncertain() -> None:
+    """Nobody of the population is in the cut with a chance beyond the bounds, or nothing leaves."""
+    table = people(3000)[::2]
+    bounds = (DeltaPresence(0.4, 0.6),)
+
+    made = cut(table, mapped(models=bounds, suppression_limit=0.0))
+    with pytest.raises(PolicyMissed, match="at best"):
+        cut(table, mapped(models=(DeltaPresence(0.0, 0.3),), suppression_limit=0.0))
+
+    share = made.after.of_row / matching(made.frame).to_numpy()
+    assert 0.4 <= share.min() <= share.max() <= 0.6
+
+
 FILE = """\
 name = "cut"
 recipient = "a colleague"
@@ -148,7 +245,7 @@ def test_a_policy_is_a_file(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (('name = "cut"\n', ""), "name: is absent"),
-        (('"keep"', '"hide"'), "takes one of: keep, generalise, microaggregate"),
+        (('"keep"', '"hide"'), "takes one of: keep, generalise, suppress, microaggregate"),
         (('"keep"', '"generalise"'), "name its file"),
         (('dropped = ["stage"]', 'dropped = ["sex"]'), "stands there twice"),
         (("round_to = 7", "round = 7"), "unexpected keyword argument 'round'"),
@@ -174,6 +271,16 @@ def test_a_policy_is_a_file(tmp_path: Path) -> None:
         (('dropped = ["stage"]', 'recoding = "full domain"'), "choose local"),
         (("[released]", '[[models]]\nmodel = "k-fold"\n[released]'), "each has model = one of"),
         (("[quasi_identifiers]", "[quasi_identifiers"), "is no TOML"),
+        (('dropped = ["stage"]', 'adversary = "journalist"'), "population = FILE"),
+        (('dropped = ["stage"]', 'population = "nobody.csv"'), "nobody.csv is absent"),
+        (('dropped = ["stage"]', 'population = "cut.toml"'), "choose full domain"),
+        (
+            (
+                'age = { treatment = "microaggregate" }',
+                '[[models]]\nmodel = "k-map"\nk = 12',
+            ),
+            "population = FILE",
+        ),
     ],
 )
 def test_a_wrong_policy_says_where(tmp_path: Path, change: tuple[str, str], said: str) -> None:
@@ -183,6 +290,42 @@ def test_a_wrong_policy_says_where(tmp_path: Path, change: tuple[str, str], said
         Policy.read(written(tmp_path, FILE.replace(*change)))
 
     assert said in str(caught.value)
+
+
+MAPPED = """\
+name = "cut"
+recipient = "a colleague"
+context = "a secure environment"
+threshold = 0.2
+adversary = "journalist"
+population = "everybody.csv"
+recoding = "full domain"
+dropped = ["sex"]
+[[models]]
+model = "delta-presence"
+lowest = 0
+highest = 0.6
+[quasi_identifiers]
+age = { treatment = "generalise", intervals = [10, 20], from = 18, to = 79 }
+stage = { treatment = "generalise", hierarchy = "stage.csv" }
+[released]
+days = { round_to = 7 }
+"""
+
+
+def test_a_population_lies_beside_its_policy(tmp_path: Path) -> None:
+    """The file of everybody is read with the policy, and what it lacks is named."""
+    STAGE.write(tmp_path / "stage.csv")
+    people(3000).write_csv(tmp_path / "everybody.csv")
+
+    made = cut(people(3000)[::3], Policy.read(written(tmp_path, MAPPED)))
+    people(3000).drop("age").write_csv(tmp_path / "everybody.csv")
+    with pytest.raises(PolicyFault, match="population: lacks age"):
+        Policy.read(written(tmp_path, MAPPED))
+
+    assert made.policy.k == 5
+    assert made.exposure.highest <= 0.2
+    assert made.frame["days"].len() == 1000 - made.suppressed
 
 
 @given(st.lists(st.integers(0, 40).map(float), min_size=2, max_size=11), st.integers(2, 4))

@@ -6,26 +6,29 @@ public release ask for: variables, adversaries, measured risk, transformations, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from haemony.privacy.anonymity import Risk
 from haemony.privacy.cut import Cut
-from haemony.privacy.policy import Coarsening, Policy, QuasiIdentifier
+from haemony.privacy.policy import Adversary, Coarsening, Policy, Population, QuasiIdentifier
 
-ADVERSARIES = (
-    {
-        "adversary": "prosecutor",
-        "knows": "that a person is among the records, and all quasi-identifiers of that person",
-        "measured": "one over the records that share them, for every record",
-    },
-    {
-        "adversary": "marketer",
-        "knows": "the quasi-identifiers of many people, and names as many as possible",
-        "measured": "the share of records named rightly on average",
-    },
-)
-"""Whom the risk is measured for. Membership in a trial can be known, so the prosecutor counts."""
+PROSECUTOR = {
+    "adversary": "prosecutor",
+    "knows": "that a person is among the records, and all quasi-identifiers of that person",
+    "measured": "one over the records that share them, for every record",
+}
+JOURNALIST = {
+    "adversary": "journalist",
+    "knows": "the quasi-identifiers of a person, and not whether that person is among the records",
+    "measured": "one over the people of the population that share them, for every record",
+}
+MARKETER = {
+    "adversary": "marketer",
+    "knows": "the quasi-identifiers of many people, and names as many as possible",
+    "measured": "the share of records named rightly on average",
+}
+"""Whom the risk is measured for. Membership in a trial can be known, so the prosecutor counts
+unless a policy says otherwise; the journalist needs a population."""
 
 
 def assess(made: Cut) -> dict[str, Any]:
@@ -43,11 +46,11 @@ def assess(made: Cut) -> dict[str, Any]:
         "records": {"in": made.rows_in, "out": len(made.rows), "left out": made.suppressed},
         "variables": {
             "direct identifiers": [],
-            "quasi-identifiers": [_treated(quasi, made.loss) for quasi in policy.quasi_identifiers],
+            "quasi-identifiers": [_treated(quasi, made) for quasi in policy.quasi_identifiers],
             "released": [_coarsened(how) for how in policy.released],
             "dropped": list(policy.dropped),
         },
-        "adversaries": list(ADVERSARIES),
+        "adversaries": [PROSECUTOR, *([JOURNALIST] if policy.population else []), MARKETER],
         "risk": {"before": describe(made.before), "after": describe(made.after)},
         "utility": {
             "loss": dict(made.loss),
@@ -71,8 +74,20 @@ def describe(risk: Risk) -> dict[str, Any]:
         "share above threshold": 0.0 if empty else risk.prosecutor.above_threshold,
         "highest prosecutor risk": 0.0 if empty else risk.prosecutor.highest,
         "mean prosecutor risk": 0.0 if empty else risk.prosecutor.mean,
+        **_journalist(risk),
         "marketer risk": 0.0 if empty else risk.marketer,
         "class sizes": risk.class_sizes.to_dicts(),
+    }
+
+
+def _journalist(risk: Risk) -> dict[str, float]:
+    """The risk against a population, where there is one."""
+    if risk.journalist is None:
+        return {}
+    return {
+        "share above threshold for a journalist": risk.journalist.above_threshold,
+        "highest journalist risk": risk.journalist.highest,
+        "mean journalist risk": risk.journalist.mean,
     }
 
 
@@ -85,17 +100,33 @@ def _policy(policy: Policy) -> dict[str, Any]:
         "records of a class": policy.k,
         "suppression limit": policy.suppression_limit,
         "recoding": policy.recoding.value,
-        "models": [f"{policy.k}-anonymity", *map(str, policy.models)],
+        "models": [_model_of_threshold(policy), *map(str, policy.models)],
+        "adversary": policy.adversary.value,
+        "population": _population(policy.population) if policy.population else None,
         "sha256": policy.sha256,
     }
 
 
-def _treated(quasi: QuasiIdentifier, loss: Mapping[str, float]) -> dict[str, Any]:
+def _model_of_threshold(policy: Policy) -> str:
+    alike = "anonymity" if policy.adversary is Adversary.PROSECUTOR else "map"
+    return f"{policy.k}-{alike}"
+
+
+def _population(population: Population) -> dict[str, Any]:
+    return {
+        "file": population.name,
+        "people": population.frame.height,
+        "sha256": population.sha256,
+    }
+
+
+def _treated(quasi: QuasiIdentifier, made: Cut) -> dict[str, Any]:
     return {
         "column": quasi.column,
         "treatment": quasi.treatment.value,
         "levels": quasi.hierarchy.height if quasi.hierarchy else None,
-        "loss": loss[quasi.column],
+        "cells suppressed": made.cells_suppressed.get(quasi.column, 0),
+        "loss": made.loss[quasi.column],
     }
 
 

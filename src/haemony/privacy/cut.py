@@ -9,16 +9,27 @@ import numpy as np
 import polars as pl
 
 from haemony.model.errors import RefusedByPolicy, UsageError
-from haemony.privacy.anonymity import Hierarchy, KAnonymity, Risk, anonymise, risk
-from haemony.privacy.anonymity.hierarchy import as_text
+from haemony.privacy.anonymity import (
+    Anonymised,
+    Exposure,
+    Hierarchy,
+    Recoding,
+    Risk,
+    anonymise,
+    risk,
+)
+from haemony.privacy.anonymity.faults import NotReachable
+from haemony.privacy.anonymity.hierarchy import EVERYTHING, as_text
 from haemony.privacy.anonymity.models import failing
 from haemony.privacy.anonymity.table import Table, check_columns
 from haemony.privacy.blurring import Draws, Floats, factors, multiplied
 from haemony.privacy.microaggregation import microaggregate
-from haemony.privacy.policy import Coarsening, Policy, QuasiIdentifier, Treatment
+from haemony.privacy.policy import Adversary, Coarsening, Policy, QuasiIdentifier, Treatment
 
 _ROW = "__row__"
 _EVERYTHING = 1.0
+ALONG_A_HIERARCHY = (Treatment.GENERALISE, Treatment.SUPPRESS)
+"""Treatments that tell a cell less exactly."""
 
 
 class Unclassified(UsageError):
@@ -84,6 +95,23 @@ class Cut:
         return self.rows_in - len(self.rows)
 
     @property
+    def exposure(self) -> Exposure:
+        """What is left of the risk that the policy's threshold is about."""
+        journalist = self.after.journalist
+        if self.policy.adversary is Adversary.JOURNALIST and journalist is not None:
+            return journalist
+        return self.after.prosecutor
+
+    @property
+    def cells_suppressed(self) -> Mapping[str, int]:
+        """Cells of the records that leave of which nothing is told, by quasi-identifier."""
+        return {
+            quasi.column: int((self.frame[quasi.column] == EVERYTHING).sum())
+            for quasi in self.policy.quasi_identifiers
+            if quasi.treatment in ALONG_A_HIERARCHY
+        }
+
+    @property
     def discernibility(self) -> int:
         """Squared class sizes added up; a record left out counts the whole table."""
         sizes = self.after.of_row
@@ -98,7 +126,7 @@ class Cut:
 def cut(frame: pl.DataFrame, policy: Policy, draws: Draws | None = None) -> Cut:
     """Cut a table to what may leave under a policy.
 
-    Within every combination of the kept quasi-identifiers the generalised ones are recoded until
+    Within every combination of the kept quasi-identifiers those with a hierarchy are recoded until
     the models hold; then numbers are microaggregated within the classes that result. Records of
     classes that stay too small are left out.
 
@@ -128,12 +156,13 @@ def cut(frame: pl.DataFrame, policy: Policy, draws: Draws | None = None) -> Cut:
         raise Unclassified(stray)
     names = [quasi.column for quasi in policy.quasi_identifiers]
     noise = factors(policy.released, draws, frame.height)
-    before = risk(frame, names, policy.threshold)
-    treated = _treated(frame.select(policy.columns).with_row_index(_ROW), policy)
-    rows = treated[_ROW]
-    left = treated.drop(_ROW)
+    everybody = policy.population.frame if policy.population else None
+    before = risk(frame, names, policy.threshold, everybody)
+    hierarchies = _hierarchies(frame, policy)
+    treated = _treated(frame.select(policy.columns).with_row_index(_ROW), policy, hierarchies)
+    rows = treated.records[_ROW]
+    left = treated.records.drop(_ROW)
     noise = {name: factor[rows.to_numpy()] for name, factor in noise.items()}
-    after = risk(left, names, policy.threshold)
     made = Cut(
         policy,
         left.with_columns(
@@ -142,26 +171,42 @@ def cut(frame: pl.DataFrame, policy: Policy, draws: Draws | None = None) -> Cut:
         tuple(rows.to_list()),
         frame.height,
         before,
-        after,
-        _loss(frame, treated, policy),
+        risk(left, names, policy.threshold, treated.population),
+        _loss(frame, treated.records, policy, hierarchies),
     )
-    _check(made, frame)
+    _check(made, frame, treated.population)
     return made
 
 
-def _missed_models(made: Cut, table: pl.DataFrame) -> int:
+@dataclass(frozen=True)
+class _Treated:
+    """The records that stay, in the order of the table, and the population told as they are."""
+
+    records: pl.DataFrame
+    population: pl.DataFrame | None = None
+
+
+def _hierarchies(frame: pl.DataFrame, policy: Policy) -> dict[str, Hierarchy]:
+    """How the columns that are told along a hierarchy generalise, by name."""
+    found = {quasi.column: quasi.along(frame[quasi.column]) for quasi in policy.quasi_identifiers}
+    return {name: hierarchy for name, hierarchy in found.items() if hierarchy}
+
+
+def _missed_models(made: Cut, table: pl.DataFrame, population: pl.DataFrame | None) -> int:
     """Classes of the finished cut that miss a model, measured against the whole table."""
     models = made.policy.models
     if not models:
         return 0
     names = [quasi.column for quasi in made.policy.quasi_identifiers]
     sensitive = [column for model in models for column in model.columns]
-    left = table.select(sensitive)[list(made.rows)].hstack(
-        [as_text(made.frame[name]).alias(name) for name in names]
-    )
-    told = {name: _untouched(left[name]) for name in names}
-    classes = Table.of(left, told, population=None, sensitive=dict.fromkeys(sensitive))
-    return int(failing(models, classes.classes((0,) * len(names))).sum())
+    told = made.frame.select(pl.Series(name, as_text(made.frame[name])) for name in names)
+    left = told.with_columns(table[list(made.rows)].select(sensitive).get_columns())
+    labels = told if population is None else pl.concat([told, population.select(names)])
+    untouched = {name: _untouched(labels[name]) for name in names}
+    classes = Table.of(
+        left, untouched, population=population, sensitive=dict.fromkeys(sensitive)
+    ).classes((0,) * len(names))
+    return int(failing(models, classes).sum())
 
 
 def _untouched(column: pl.Series) -> Hierarchy:
@@ -170,11 +215,11 @@ def _untouched(column: pl.Series) -> Hierarchy:
     return Hierarchy.of_rows(column.name, rows)
 
 
-def _check(made: Cut, table: pl.DataFrame) -> None:
+def _check(made: Cut, table: pl.DataFrame, population: pl.DataFrame | None) -> None:
     policy, reasons = made.policy, []
-    if made.after.rows and made.after.prosecutor.highest > policy.threshold:
+    if made.after.rows and made.exposure.highest > policy.threshold:
         reasons.append(
-            f"the highest risk is {made.after.prosecutor.highest:.4f} (at most {policy.threshold})"
+            f"the highest risk is {made.exposure.highest:.4f} (at most {policy.threshold})"
         )
     if made.suppressed > policy.suppression_limit * made.rows_in:
         reasons.append(
@@ -183,49 +228,88 @@ def _check(made: Cut, table: pl.DataFrame) -> None:
         )
     if not made.rows:
         reasons.append("no record is left")
-    elif missed := _missed_models(made, table):
+    elif missed := _missed_models(made, table, population):
         reasons.append(f"{missed} of the classes that would leave miss the models")
     if reasons:
         raise PolicyMissed(policy.name, tuple(reasons))
 
 
-def _treated(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """The records that stay, with their quasi-identifiers treated, in the order of the table."""
+def _treated(frame: pl.DataFrame, policy: Policy, hierarchies: Mapping[str, Hierarchy]) -> _Treated:
+    """The records that stay, with their quasi-identifiers treated."""
+    if policy.population:
+        return _mapped(frame, policy, policy.population.frame, hierarchies)
     by = {how: [q for q in policy.quasi_identifiers if q.treatment is how] for how in Treatment}
     kept = [quasi.column for quasi in by[Treatment.KEEP]]
     parts: list[pl.DataFrame] = []
     for part in _parts(frame, kept):
-        recoded = _generalised(part, by[Treatment.GENERALISE], policy)
-        classes = [*kept, *(quasi.column for quasi in by[Treatment.GENERALISE])]
-        for same in _parts(recoded, classes):
+        recoded = _generalised(part, policy, hierarchies)
+        for same in _parts(recoded, [*kept, *hierarchies]):
             parts += _averaged(same, by[Treatment.MICROAGGREGATE], policy.k)
-    return (
-        pl.concat(parts).sort(_ROW)
-        if parts
-        else _generalised(frame.clear(), by[Treatment.GENERALISE], policy)
-    )
+    records = pl.concat(parts) if parts else _generalised(frame.clear(), policy, hierarchies)
+    return _Treated(records.sort(_ROW))
+
+
+def _mapped(
+    frame: pl.DataFrame,
+    policy: Policy,
+    population: pl.DataFrame,
+    hierarchies: Mapping[str, Hierarchy],
+) -> _Treated:
+    """The records that stay, and the population generalised to the same levels."""
+    done = _anonymised(frame, policy, hierarchies, population)
+    assert done.node is not None  # noqa: S101 a population asks for full-domain recoding
+    told = [
+        pl.Series(name, hierarchy.levels[level], dtype=pl.String).gather(
+            pl.Series(hierarchy.encode(population[name]))
+        )
+        for (name, hierarchy), level in zip(hierarchies.items(), done.node, strict=True)
+    ]
+    return _Treated(_held(done), pl.DataFrame(told))
 
 
 def _parts(frame: pl.DataFrame, columns: list[str]) -> Iterator[pl.DataFrame]:
     yield from frame.partition_by(columns, maintain_order=True) if columns else [frame]
 
 
-def _generalised(part: pl.DataFrame, quasi: list[QuasiIdentifier], policy: Policy) -> pl.DataFrame:
+def _generalised(
+    part: pl.DataFrame, policy: Policy, hierarchies: Mapping[str, Hierarchy]
+) -> pl.DataFrame:
     """One part with its hierarchies applied; records that are suppressed are left out."""
-    hierarchies = {q.column: q.hierarchy for q in quasi if q.hierarchy}
     if not hierarchies:
         return part if part.height >= policy.k else part.clear()
     if part.height < policy.k:
         texts = [pl.col(name).cast(pl.String) for name in hierarchies]
         return part.clear().with_columns(texts)
-    done = anonymise(
-        part,
-        hierarchies,
-        (KAnonymity(policy.k), *policy.models),
-        suppression_limit=_EVERYTHING,
-        recoding=policy.recoding,
-        threshold=policy.threshold,
-    )
+    return _held(_anonymised(part, policy, hierarchies))
+
+
+def _anonymised(
+    frame: pl.DataFrame,
+    policy: Policy,
+    hierarchies: Mapping[str, Hierarchy],
+    population: pl.DataFrame | None = None,
+) -> Anonymised:
+    """One table recoded; a column told to one level everywhere knows the policy's own limit."""
+    whole = policy.recoding is Recoding.FULL_DOMAIN
+    try:
+        return anonymise(
+            frame,
+            hierarchies,
+            policy.all_models,
+            suppression_limit=policy.suppression_limit if whole else _EVERYTHING,
+            recoding=policy.recoding,
+            population=population,
+            threshold=policy.threshold,
+        )
+    except NotReachable as fault:
+        reason = (
+            f"at best {fault.failing} records miss {' and '.join(fault.models)} and "
+            f"{fault.allowed} may be left out"
+        )
+        raise PolicyMissed(policy.name, (reason,)) from fault
+
+
+def _held(done: Anonymised) -> pl.DataFrame:
     return done.frame.filter(pl.Series(done.class_sizes > 0))
 
 
@@ -269,29 +353,32 @@ def _coarsened(column: pl.Series, how: Coarsening, factor: Floats | None) -> pl.
     return numbers.cast(pl.Int64) if days else numbers
 
 
-def _loss(frame: pl.DataFrame, treated: pl.DataFrame, policy: Policy) -> dict[str, float]:
+def _loss(
+    frame: pl.DataFrame,
+    treated: pl.DataFrame,
+    policy: Policy,
+    hierarchies: Mapping[str, Hierarchy],
+) -> dict[str, float]:
     lost = {}
     for quasi in policy.quasi_identifiers:
         name = quasi.column
         if quasi.treatment is Treatment.KEEP:
             lost[name] = (frame.height - treated.height) / max(frame.height, 1)
-        elif quasi.hierarchy:
-            lost[name] = _hierarchy_loss(treated[name], frame.height, quasi)
+        elif name in hierarchies:
+            lost[name] = _hierarchy_loss(treated[name], frame.height, hierarchies[name])
         else:
             lost[name] = _variance_lost(frame[name], treated, name)
     return lost
 
 
-def _hierarchy_loss(cells: pl.Series, rows: int, quasi: QuasiIdentifier) -> float:
+def _hierarchy_loss(cells: pl.Series, rows: int, hierarchy: Hierarchy) -> float:
     """Loss as the hierarchy counts it: share of its leaves under each cell."""
-    hierarchy = quasi.hierarchy
-    assert hierarchy is not None  # noqa: S101 only generalised columns come here
     under = {
         label: int(count)
         for labels, counts in zip(hierarchy.levels, hierarchy.leaf_counts, strict=True)
         for label, count in zip(labels, counts, strict=True)
     }
-    told = sum(under[cell] for cell in cells.to_list()) / hierarchy.size
+    told = sum(under[cell] for cell in as_text(cells).to_list()) / hierarchy.size
     share = (told + rows - cells.len()) / max(rows, 1)
     least = 1 / hierarchy.size
     return (share - least) / (1 - least) if hierarchy.size > 1 else 0.0

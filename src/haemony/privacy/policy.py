@@ -16,18 +16,24 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+import polars as pl
+
+from haemony.intake.readers import read
 from haemony.model.errors import UsageError
 from haemony.privacy.anonymity import (
     AverageRisk,
+    DeltaPresence,
     DistinctLDiversity,
     EntropyLDiversity,
     Hierarchy,
     KAnonymity,
+    KMap,
     Model,
     Recoding,
     RecursiveCLDiversity,
     StrictAverageRisk,
     TCloseness,
+    all_or_nothing,
     intervals,
 )
 
@@ -54,7 +60,15 @@ class Treatment(StrEnum):
 
     KEEP = "keep"
     GENERALISE = "generalise"
+    SUPPRESS = "suppress"
     MICROAGGREGATE = "microaggregate"
+
+
+class Adversary(StrEnum):
+    """Against whom the threshold holds."""
+
+    PROSECUTOR = "prosecutor"
+    JOURNALIST = "journalist"
 
 
 class PolicyFault(UsageError):
@@ -78,6 +92,33 @@ class QuasiIdentifier:
     column: str
     treatment: Treatment
     hierarchy: Hierarchy | None = None
+
+    def along(self, values: pl.Series) -> Hierarchy | None:
+        """The hierarchy along which cells of these values may be told; None where there is none.
+
+        A column whose cells are suppressed has two levels: the value, and nothing.
+        """
+        return all_or_nothing(values) if self.treatment is Treatment.SUPPRESS else self.hierarchy
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Everybody a person may be confused with, the records' own people among them.
+
+    Attributes:
+        name: Of its file.
+        frame: One row per person, with the quasi-identifiers.
+        sha256: Hash of the file.
+    """
+
+    name: str
+    frame: pl.DataFrame
+    sha256: str
+
+    @classmethod
+    def read(cls, path: Path) -> Population:
+        """Read a table of any format that partners use."""
+        return cls(path.name, read(path).frame, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +208,11 @@ class Policy:
         suppression_limit: The share of records that may be left out.
         recoding: How quasi-identifiers may be generalised.
         quasi_identifiers: Columns that others may know.
-        models: What every class of equal records satisfies, beside k-anonymity at the threshold.
+        models: What every class of equal records satisfies, beside the threshold's own model:
+            k-anonymity against a prosecutor, k-map against a journalist.
+        adversary: Against whom the threshold holds: one who knows that a person is among the
+            records, or one who only knows that the person is in the population.
+        population: Whom a person may be confused with; for the journalist, k-map and δ-presence.
         released: Columns that go out beside them, and how they are coarsened.
         dropped: Columns that stay, named so that nobody forgot them.
         attacks: How the cut is attacked; None for none.
@@ -183,6 +228,8 @@ class Policy:
     suppression_limit: float = 0.05
     recoding: Recoding = Recoding.LOCAL
     models: tuple[Model, ...] = ()
+    adversary: Adversary = Adversary.PROSECUTOR
+    population: Population | None = field(default=None, compare=False)
     released: tuple[Coarsening, ...] = ()
     dropped: tuple[str, ...] = ()
     attacks: AttackPlan | None = None
@@ -198,6 +245,12 @@ class Policy:
             12
         """
         return math.ceil(1 / self.threshold - 1e-12)
+
+    @property
+    def all_models(self) -> tuple[Model, ...]:
+        """The model of the threshold, then the others."""
+        alike = KAnonymity if self.adversary is Adversary.PROSECUTOR else KMap
+        return (alike(self.k), *self.models)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -236,7 +289,8 @@ class _Reader:
     def policy(self, sha256: str) -> Policy:
         known = {
             "name", "recipient", "context", "threshold", "suppression_limit", "recoding",
-            "quasi_identifiers", "models", "released", "dropped", "attacks", "utility",
+            "quasi_identifiers", "models", "adversary", "population", "released", "dropped",
+            "attacks", "utility",
         }  # fmt: skip
         for name in sorted(set(self.given) - known):
             raise self.fault(name, f"is not known; a policy has {', '.join(sorted(known))}")
@@ -254,6 +308,10 @@ class _Reader:
             suppression_limit=self.share(self.given, "suppression_limit", 0.05, "the file"),
             recoding=self.choice(Recoding, self.given.get("recoding", "local"), "recoding"),
             models=tuple(self.model(spec) for spec in models),
+            adversary=self.choice(
+                Adversary, self.given.get("adversary", "prosecutor"), "adversary"
+            ),
+            population=self.population(),
             released=tuple(
                 self.build(Coarsening, {"column": name, **spec}, f"released.{name}")
                 for name, spec in released.items()
@@ -291,6 +349,7 @@ class _Reader:
         if made.recoding is Recoding.FULL_DOMAIN and set(treatments) != {Treatment.GENERALISE}:
             reason = "full-domain recoding generalises all quasi-identifiers; choose local"
             raise self.fault("recoding", reason)
+        self.check_population(made)
         blurs = {(how.together, how.blur) for how in made.released if how.together}
         for together, count in Counter(name for name, _ in blurs).items():
             if count > 1:
@@ -300,6 +359,34 @@ class _Reader:
         for column in named:
             if named.count(column) > 1:
                 raise self.fault(column, "stands there twice; a column is treated in one way")
+
+    def check_population(self, made: Policy) -> None:
+        needed = any(model.needs_population for model in made.all_models)
+        if needed and made.population is None:
+            reason = (
+                "is absent; a journalist, k-map and delta-presence need the people a person may be "
+                "confused with: population = FILE, one row per person"
+            )
+            raise self.fault("population", reason)
+        if made.population is None:
+            return
+        if made.recoding is not Recoding.FULL_DOMAIN:
+            reason = "local recoding cannot place a population; choose full domain"
+            raise self.fault("recoding", reason)
+        names = [quasi.column for quasi in made.quasi_identifiers]
+        absent = [name for name in names if name not in made.population.frame.columns]
+        if absent:
+            raise self.fault("population", f"lacks {', '.join(absent)}; it needs them all")
+
+    def population(self) -> Population | None:
+        """The table of the population, beside the policy."""
+        name = str(self.given.get("population", ""))
+        if not name:
+            return None
+        file = self.path.parent / name
+        if not file.is_file():
+            raise self.fault("population", f"the file {file.name} is absent")
+        return Population.read(file)
 
     def quasi(self, column: str, spec: Mapping[str, Any]) -> QuasiIdentifier:
         where = f"quasi_identifiers.{column}"
@@ -331,6 +418,8 @@ class _Reader:
     def model(self, spec: Mapping[str, Any]) -> Model:
         kinds = {
             "k-anonymity": KAnonymity,
+            "k-map": KMap,
+            "delta-presence": DeltaPresence,
             "distinct l-diversity": DistinctLDiversity,
             "entropy l-diversity": EntropyLDiversity,
             "recursive (c,l)-diversity": RecursiveCLDiversity,

@@ -100,8 +100,8 @@ def _columns(people: pl.DataFrame, policy: Policy) -> dict[str, Column]:
 
 
 def _reading(values: pl.Series, quasi: QuasiIdentifier | None = None) -> Column:
-    if quasi and quasi.hierarchy:
-        return Generalised(quasi.hierarchy)
+    if quasi and (hierarchy := quasi.along(values)):
+        return Generalised(hierarchy)
     return Numeric() if values.dtype.is_numeric() else Categorical()
 
 

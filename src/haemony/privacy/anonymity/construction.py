@@ -16,6 +16,7 @@ import polars as pl
 
 from haemony.privacy.anonymity.faults import BadHierarchy
 from haemony.privacy.anonymity.hierarchy import EVERYTHING, MISSING, Hierarchy, as_text
+from haemony.privacy.anonymity.icd_o import icd_o, is_icd_o
 
 Number = int | float
 
@@ -170,13 +171,27 @@ def tree(attribute: str, parents: Mapping[str, str]) -> Hierarchy:
     )
 
 
+def all_or_nothing(column: pl.Series) -> Hierarchy:
+    """Every value as it is, or not told: the hierarchy by which single cells are suppressed.
+
+    Args:
+        column: A column of data; its name becomes the attribute. Empty cells are a leaf.
+
+    Example:
+        >>> all_or_nothing(pl.Series("centre", ["B", None, "A"])).rows
+        (('', '*'), ('A', '*'), ('B', '*'))
+    """
+    rows = [(value, EVERYTHING) for value in as_text(column).unique().sort()]
+    return Hierarchy.of_rows(column.name, rows)
+
+
 def draft(column: pl.Series) -> Hierarchy:
     """Propose a hierarchy from the values of a column: a start to be corrected, not a decision.
 
     Whole numbers get every number between the smallest and the largest as leaves and intervals of
     5, 10 and 20; numbers that are not whole or spread widely get the values seen and intervals by
-    their spread; dates get months, years and decades; anything else stays itself or is told not at
-    all. Empty cells are a leaf of their own.
+    their spread; dates get months, years and decades; ICD-O-3 codes their ranges; anything else
+    stays itself or is told not at all. Empty cells are a leaf of their own.
 
     Args:
         column: A column of data; its name becomes the attribute.
@@ -208,8 +223,9 @@ def _drafted(attribute: str, held: pl.Series) -> Hierarchy:
         return intervals(attribute, held.unique().to_list(), (width, 2 * width, 4 * width))
     if held.dtype == pl.Date:
         return dates(attribute, held.unique().to_list())
-    values = [value for value in as_text(held).unique().sort() if value != MISSING]
-    return Hierarchy.of_rows(attribute, [(value, EVERYTHING) for value in values])
+    values = as_text(held).unique().sort()
+    values = values.filter(values != MISSING)
+    return icd_o(attribute, values.to_list()) if is_icd_o(values) else all_or_nothing(held)
 
 
 def _spelt(value: Number) -> str:

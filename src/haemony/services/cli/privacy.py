@@ -17,7 +17,8 @@ from haemony.lake.store import write_bytes
 from haemony.model.disease import disease
 from haemony.model.errors import UsageError
 from haemony.privacy import risk as measure
-from haemony.privacy.anonymity import draft
+from haemony.privacy.anonymity import draft, icd_o
+from haemony.privacy.anonymity.hierarchy import as_text
 from haemony.privacy.anonymity.table import check_columns
 from haemony.privacy.assessment import assess, describe
 from haemony.privacy.blurring import Fresh
@@ -56,12 +57,16 @@ def risk(
     threshold: Annotated[
         float, typer.Option(help="The highest risk of one record that is accepted.")
     ] = THRESHOLD,
+    population: Annotated[
+        Path | None,
+        typer.Option(help="A table of everybody they may be confused with, themselves included."),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Measure how easily people could be found again in a table.
 
     By --qi for one row per person; by --events for courses, from an adversary who knows some of a
-    person's events.
+    person's events. With --population also for an adversary who does not know who is in the table.
     """
     output = Output(json)
     if events:
@@ -76,7 +81,8 @@ def risk(
         say_courses(rows, file.name, threshold, output)
         return
     columns = [name.strip() for name in qi.split(",") if name.strip()]
-    found = measure(read(file).frame, columns, threshold)
+    everybody = read(population).frame if population else None
+    found = measure(read(file).frame, columns, threshold, everybody)
     plain = describe(found)
     output.table(f"Risk of {file.name} by {', '.join(columns)}", ("", ""), rows_of(plain))
     sizes = [(row["size"], row["classes"], row["rows"]) for row in plain["class sizes"][:12]]
@@ -179,28 +185,37 @@ def draft_hierarchy(
     karyotypes: Annotated[
         bool, typer.Option("--karyotypes", help="The column holds karyotypes in ISCN.")
     ] = False,
+    icd_o_codes: Annotated[
+        bool, typer.Option("--icd-o", help="The column holds ICD-O-3 morphologies or sites.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Propose a hierarchy for a column: one row per value, ever more general to the right.
 
-    Karyotypes become their leading abnormality, then the ELN's cytogenetic risk.
+    Karyotypes become their leading abnormality, then the ELN's cytogenetic risk. ICD-O-3 codes
+    become their range; morphologies with their behaviour (9861/3) and sites (C77.3) are recognised.
     """
     output = Output(json)
     frame = read(file).frame
     check_columns(frame, [column])
-    texts = frame[column]
-    numbers = texts.cast(pl.Float64, strict=False)
-    if numbers.null_count() == texts.null_count() and texts.len() > texts.null_count():
-        whole = bool((numbers.drop_nulls() == numbers.drop_nulls().floor()).all())
-        texts = numbers.cast(pl.Int64) if whole else numbers
+    known = as_text(frame[column].drop_nulls()).to_list()
     if karyotypes:
-        known = texts.drop_nulls().to_list()
         drafted = lesion_hierarchy(column, known, disease("aml").catalogue).with_missing()
+    elif icd_o_codes:
+        drafted = icd_o(column, known).with_missing()
     else:
-        drafted = draft(texts)
+        drafted = draft(_numbers_if_all_are(frame[column]))
     drafted.write(out)
     output.say(f"[bold]{out}[/] has {drafted.size} values on {drafted.height} levels; correct it.")
     output.value({"out": str(out), "values": drafted.size, "levels": drafted.height})
+
+
+def _numbers_if_all_are(texts: pl.Series) -> pl.Series:
+    numbers = texts.cast(pl.Float64, strict=False)
+    if numbers.null_count() != texts.null_count() or texts.len() == texts.null_count():
+        return texts
+    whole = bool((numbers.drop_nulls() == numbers.drop_nulls().floor()).all())
+    return numbers.cast(pl.Int64) if whole else numbers
 
 
 def say(assessment: dict[str, dict[str, dict[str, object]]], output: Output) -> None:
