@@ -24,12 +24,17 @@ from haemony.privacy.anonymity.models import failing
 from haemony.privacy.anonymity.table import Table, check_columns
 from haemony.privacy.blurring import Draws, Floats, factors, multiplied
 from haemony.privacy.microaggregation import microaggregate
-from haemony.privacy.policy import Adversary, Coarsening, Policy, QuasiIdentifier, Treatment
+from haemony.privacy.policy import (
+    ALONG_A_HIERARCHY,
+    Adversary,
+    Coarsening,
+    Policy,
+    QuasiIdentifier,
+    Treatment,
+)
 
 _ROW = "__row__"
 _EVERYTHING = 1.0
-ALONG_A_HIERARCHY = (Treatment.GENERALISE, Treatment.SUPPRESS)
-"""Treatments that tell a cell less exactly."""
 
 
 class Unclassified(UsageError):

@@ -64,6 +64,10 @@ class Treatment(StrEnum):
     MICROAGGREGATE = "microaggregate"
 
 
+ALONG_A_HIERARCHY = frozenset({Treatment.GENERALISE, Treatment.SUPPRESS})
+"""Treatments that tell a cell less exactly."""
+
+
 class Adversary(StrEnum):
     """Against whom the threshold holds."""
 
@@ -346,8 +350,8 @@ class _Reader:
         if averaged > 1 or (averaged and made.models):
             reason = "one column may be microaggregated, and then under k-anonymity alone"
             raise self.fault("quasi_identifiers", reason)
-        if made.recoding is Recoding.FULL_DOMAIN and set(treatments) != {Treatment.GENERALISE}:
-            reason = "full-domain recoding generalises all quasi-identifiers; choose local"
+        if made.recoding is Recoding.FULL_DOMAIN and not set(treatments) <= ALONG_A_HIERARCHY:
+            reason = "full domain generalises or suppresses every quasi-identifier; choose local"
             raise self.fault("recoding", reason)
         self.check_population(made)
         blurs = {(how.together, how.blur) for how in made.released if how.together}
