@@ -10,10 +10,11 @@ import pytest
 
 import haemony as hm
 from haemony.admission import leave, receive
-from haemony.parties import Party, Trustee, custody, requests
+from haemony.parties import Trustee, custody, requests
 from haemony.parties.party import AlreadyThere
-from haemony.privacy.exchange import EnvelopeRefused, Refusal, Role
-from haemony.privacy.exchange.approval import Approval, NotApproved
+from haemony.privacy.exchange import EnvelopeRefused, Refusal
+from haemony.privacy.exchange.approval import NotApproved
+from support.approvals import approved, approver
 from support.contributions import SMALL, contribution
 from support.three_parties import NOW, ThreeParties, three_parties
 
@@ -34,26 +35,6 @@ def bring(parties: ThreeParties, given: hm.Contribution) -> hm.Release:
     return receive([sealed.payload, parties.relay(sealed)], parties.platform, now=NOW).release
 
 
-def approver(parties: ThreeParties, folder: Path, name: str, *others: Party) -> Party:
-    """A person whose card the trustee (or another party) trusts."""
-    Party.make(folder, Role.APPROVER, name, ())
-    person = Party(folder, Role.APPROVER)
-    for party in others or (parties.trustee,):
-        party.trust(person.card.to_bytes(person.keys))
-    return person
-
-
-def approved(request: Path, *people: Party) -> list[Path]:
-    """Approvals of a file by these people."""
-    paths = []
-    for index, person in enumerate(people):
-        path = request.with_name(f"{request.name}.{index}.approval")
-        given = Approval.give(request.read_bytes(), person.card, person.keys)
-        path.write_bytes(given.to_bytes())
-        paths.append(path)
-    return paths
-
-
 def persons(release: hm.Release) -> set[int]:
     """The persons of a release."""
     return set(release.table("person")["person_id"])
@@ -61,7 +42,7 @@ def persons(release: hm.Release) -> set[int]:
 
 def test_a_patient_leaves_with_two_approvals(parties: ThreeParties, tmp_path: Path) -> None:
     """The patient is gone from the next release, and does not come back with the next version."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     request = requests.ask_withdrawal(parties.partner, "small", "B", parties.post, now=NOW)
     order = requests.obey_withdrawal(
         parties.trustee, request, approved(request, *people), parties.post, now=NOW
@@ -78,9 +59,9 @@ def test_a_patient_leaves_with_two_approvals(parties: ThreeParties, tmp_path: Pa
 
 def test_one_approval_is_not_enough(parties: ThreeParties, tmp_path: Path) -> None:
     """One person, the same person twice, a stranger, another file: none of them makes two."""
-    alice = approver(parties, tmp_path / "alice", "alice")
-    bob = approver(parties, tmp_path / "bob", "bob")
-    stranger = approver(parties, tmp_path / "eve", "eve", parties.platform)
+    alice = approver(tmp_path / "alice", "alice", parties.trustee)
+    bob = approver(tmp_path / "bob", "bob", parties.trustee)
+    stranger = approver(tmp_path / "eve", "eve", parties.platform)
     request = requests.ask_withdrawal(parties.partner, "small", "B", parties.post, now=NOW)
     other = requests.ask_withdrawal(parties.partner, "small", "A", parties.post, now=NOW)
     tries = (
@@ -101,7 +82,7 @@ def test_one_approval_is_not_enough(parties: ThreeParties, tmp_path: Path) -> No
 
 def test_a_request_is_obeyed_once(parties: ThreeParties, tmp_path: Path) -> None:
     """Neither trustee nor platform obeys the same withdrawal a second time."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     request = requests.ask_withdrawal(parties.partner, "small", "B", parties.post, now=NOW)
     approvals = approved(request, *people)
     order = requests.obey_withdrawal(parties.trustee, request, approvals, parties.post, now=NOW)
@@ -117,7 +98,7 @@ def test_a_request_is_obeyed_once(parties: ThreeParties, tmp_path: Path) -> None
 
 def test_nobody_unknown_leaves(parties: ThreeParties, tmp_path: Path) -> None:
     """A patient whom the trustee has never seen is not withdrawn in silence."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     request = requests.ask_withdrawal(parties.partner, "small", "Z", parties.post, now=NOW)
 
     with pytest.raises(requests.NotKnown):
@@ -128,7 +109,7 @@ def test_nobody_unknown_leaves(parties: ThreeParties, tmp_path: Path) -> None:
 
 def test_a_patient_is_contacted_again(parties: ThreeParties, tmp_path: Path) -> None:
     """A finding at the platform reaches the partner's own patient number, and nobody else."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     table = parties.platform.lake.latest().features(["age_at_diagnosis"])
     person = table.row(by_predicate=hm_age(34.0), named=True)["person_id"]
     request = requests.ask_recontact(
@@ -177,7 +158,7 @@ def test_a_key_is_destroyed_with_two_approvals_and_a_record(
     parties: ThreeParties, tmp_path: Path
 ) -> None:
     """The retired key is gone, the record is signed, and the order cannot be used again."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     custody.rotate(parties.trustee)
     text = parties.trustee.keys.text("domain-1")
     order = tmp_path / "order.json"
@@ -202,7 +183,7 @@ def test_a_key_is_destroyed_with_two_approvals_and_a_record(
 
 def test_an_order_of_somebody_else_is_not_obeyed(parties: ThreeParties, tmp_path: Path) -> None:
     """Neither another party's order nor a changed one destroys anything."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     other = Trustee.init(tmp_path / "other", "other")
     for party in (other, parties.trustee):
         custody.rotate(party)
@@ -265,7 +246,7 @@ def test_a_backup_is_safe_and_careful(parties: ThreeParties, tmp_path: Path) -> 
 
 def test_requests_grow_old(parties: ThreeParties, tmp_path: Path) -> None:
     """A withdrawal is asked for again when it lay about for more than a month."""
-    people = [approver(parties, tmp_path / name, name) for name in ("alice", "bob")]
+    people = [approver(tmp_path / name, name, parties.trustee) for name in ("alice", "bob")]
     request = requests.ask_withdrawal(parties.partner, "small", "B", parties.post, now=NOW)
 
     with pytest.raises(EnvelopeRefused) as caught:

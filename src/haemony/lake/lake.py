@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -31,7 +31,7 @@ from haemony.lake.release import Release
 from haemony.lake.signing import Signer, verified
 from haemony.lake.store import TEMPORARY, Store, hash_file, sync_folder, write_bytes, writing
 from haemony.model.disease import Disease, disease, together
-from haemony.quality.grade import Graded
+from haemony.quality.grade import Graded, Level
 from haemony.quality.queries import queries
 
 
@@ -240,6 +240,38 @@ class Lake:
                 for name, frame in _common(members.values()).items():
                     parts[name, COMMON] = Partition(name, COMMON, **asdict(self.store.put(frame)))
             return self._seal(current, members, parts, watch)
+
+    def accepted(
+        self, contribution: str, by: Sequence[str], queries: Sequence[Mapping[str, Any]]
+    ) -> Release:
+        """Make a new release in which a contribution has been accepted by a committee.
+
+        Args:
+            contribution: Its id.
+            by: Who accepted it.
+            queries: What was still open.
+
+        Returns:
+            The new release; the latest one where it was accepted so before.
+        """
+        with self._lock():
+            current = self.release().manifest
+            members = {m.id: m for m in current.members}
+            member = members[contribution]
+            below = [row for row in member.grade["levels"] if row["level"] < Level.ACCEPTED]
+            signed = {
+                "level": int(Level.ACCEPTED),
+                "name": Level.ACCEPTED.name.lower(),
+                "holds": True,
+                "reasons": [],
+                "by": list(by),
+                "open queries": [dict(query) for query in queries],
+            }
+            grade = {**member.grade, "levels": [*below, signed]}
+            changed = {**asdict(member), "level": int(Level.ACCEPTED), "grade": grade}
+            members[contribution] = Member(**changed)
+            parts = {(p.table, p.contribution): p for p in current.partitions}
+            return self._seal(current, members, parts, lambda _step: None)
 
     def _frames(self, release: Release, contribution: str) -> dict[str, pl.DataFrame]:
         return {

@@ -37,6 +37,7 @@ class Level(IntEnum):
     CONFORMANT = 1
     COMPLETE = 2
     PLAUSIBLE = 3
+    ACCEPTED = 4
 
 
 @dataclass(frozen=True, slots=True)

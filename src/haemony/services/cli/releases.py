@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsons
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from haemony.acceptance import accept as sign_off
+from haemony.acceptance import document
 from haemony.duplicates import Screened, screen_release
 from haemony.export import exposure
 from haemony.intake.readers import read
@@ -16,12 +19,13 @@ from haemony.lake import Release
 from haemony.lake.lake import Health
 from haemony.lake.lineage import Trace, trace_row
 from haemony.lake.manifest import Member
+from haemony.lake.store import write_bytes
 from haemony.model.disease import disease
 from haemony.model.errors import Exit
 from haemony.privacy.anonymity.table import check_columns
 from haemony.privacy.assessment import describe
 from haemony.quality.differences import differences
-from haemony.quality.grade import reached
+from haemony.quality.grade import Level, reached
 from haemony.quality.profile import Guard, Profile
 from haemony.quality.thresholds import check_names, regraded
 from haemony.services.cli import checks
@@ -53,6 +57,12 @@ def add_to(app: typer.Typer) -> None:
     group.command(epilog="Example: haemony release regrade --thresholds strict.csv -w commons")(
         regrade
     )
+    group.command(epilog="Example: haemony release acceptance amlsg -o accept.json -w commons")(
+        acceptance
+    )
+    group.command(
+        epilog="Example: haemony release accept accept.json --approval a.json --approval b.json"
+    )(accept)
     app.add_typer(group, name="release")
     app.command(epilog="Example: haemony trace measurement/4294967297 -w commons")(trace)
 
@@ -87,7 +97,7 @@ def show(
     rows = [(m.id, m.facts["title"], m.patients, m.level, _not_next(m)) for m in manifest.members]
     output.table(
         f"Release {manifest.number}",
-        ("contribution", "title", "patients", "level", "why not the next level"),
+        ("contribution", "title", "patients", "level", "why this level"),
         rows,
     )
     exposed = exposure(release)
@@ -234,7 +244,51 @@ def _not_next(member: Member) -> str:
     for verdict in member.grade["levels"]:
         if not verdict["holds"]:
             return "; ".join(verdict["reasons"])
+        if verdict["level"] == Level.ACCEPTED:
+            names, left = ", ".join(verdict["by"]), len(verdict["open queries"])
+            return f"accepted by {names} with {left} open {'query' if left == 1 else 'queries'}"
     return "level 4 is given by the quality committee"
+
+
+def acceptance(
+    contribution: Annotated[str, typer.Argument(help="Its id.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The document to sign.")],
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Write what the quality committee signs to accept a contribution: level 4.
+
+    It names the contribution as the latest release holds it, and the queries that are still open.
+    """
+    output = Output(json)
+    content = document(Workspace(workspace), contribution)
+    write_bytes(out.resolve(), content)
+    told = jsons.loads(content)
+    left = told["open queries"]
+    rows = [(query["key"], query["impact"], query["patients"]) for query in left]
+    if rows:
+        output.table("Queries still open", ("key", "impact", "patients"), rows)
+    output.say(f"[bold]{out}[/] needs two signatures: haemony approver approve {out}")
+    output.value({"out": str(out), **told})
+
+
+def accept(
+    signed: Annotated[Path, typer.Argument(help="What `release acceptance` wrote.")],
+    approval: Annotated[list[Path], typer.Option(help="Two of them, of different people.")],
+    workspace: WorkspaceOption = Path(),
+    json: JsonFlag = False,
+) -> None:
+    """Publish a release in which a contribution is accepted, signed by two of the committee."""
+    output = Output(json)
+    release = sign_off(Workspace(workspace), signed, approval)
+    rows = [(m.id, m.level, _not_next(m)) for m in release.manifest.members]
+    output.table(f"Release {release.number}", ("contribution", "level", "why this level"), rows)
+    output.value(
+        {
+            "release": release.number,
+            "levels": {member.id: member.level for member in release.manifest.members},
+        }
+    )
 
 
 def screen(

@@ -20,7 +20,7 @@ PURPOSES = {
     Role.PARTNER: "The partner's side: seal contributions.",
     Role.TRUSTEE: "The trustee's side: turn site pseudonyms into patient keys.",
     Role.PLATFORM: "The platform's side: receive what was sealed and relayed.",
-    Role.APPROVER: "One of the people whose approval the trustee needs for what cannot be undone.",
+    Role.APPROVER: "One of the people who approve: withdrawals, destroyed keys, level 4.",
 }
 
 
