@@ -31,10 +31,12 @@ from support.tables import blanked
 CATALOGUE = hm.disease("aml").catalogue
 FOLLOW_UP = {"last_contact_day", "vital_status", "cause_of_death"}
 """What says something only together: the cause of a death needs the death."""
+OWN_DEFAULT = {"centre", "diagnosis"}
+"""What the contribution itself says of a patient whose own cell is empty."""
 FREE = [
     element.name
     for element in CATALOGUE.values()
-    if not element.record and element.name not in FOLLOW_UP | {"centre"}
+    if not element.record and element.name not in FOLLOW_UP | OWN_DEFAULT
 ]
 
 

@@ -559,9 +559,33 @@ def test_parquet_is_read_as_well(tmp_path: Path) -> None:
 
 def test_unused_tables_of_the_cdm_are_counted() -> None:
     """Every table of the way back that is about persons is accounted for."""
-    drugs = frame("drug_exposure", "drug_exposure_id,person_id,drug_concept_id\n1,1,19\n2,1,19")
+    devices = frame(
+        "device_exposure", "device_exposure_id,person_id,device_concept_id\n1,1,19\n2,1,19"
+    )
+
+    rewritten = rewrite(small() | {"device_exposure": devices}, AML)
+
+    assert "device_exposure" in CLINICAL
+    assert reasons(rewritten, "device_exposure") == {(19, "no element reads this table"): 2}
+
+
+def test_drugs_that_are_substances_come_along() -> None:
+    """Ingredients become a sheet with start and end; products are counted, with the way out."""
+    drugs = frame(
+        "drug_exposure",
+        "drug_exposure_id,person_id,drug_concept_id,drug_exposure_start_date,"
+        "drug_exposure_end_date,verbatim_end_date\n"
+        "1,1,1311078,2011-01-03,2011-01-09,\n"
+        "2,1,1311799,2011-01-03,2011-01-03,\n"
+        "3,1,1311799,2011-01-04,2011-01-04,2011-01-04\n"
+        "4,1,19,2011-01-03,2011-01-03,",
+    )
 
     rewritten = rewrite(small() | {"drug_exposure": drugs}, AML)
 
-    assert "drug_exposure" in CLINICAL
-    assert reasons(rewritten, "drug_exposure") == {(19, "no element reads this table"): 2}
+    (sheet,) = [sheet for sheet in rewritten.sheets if sheet.name == "drug_exposure"]
+    assert sheet.frame["end"].is_null().to_list() == [False, True, False]
+    assert {entry.element for entry in sheet.entries} >= {"drug", "drug_day", "drug_end_day"}
+    (((concept, why), rows),) = reasons(rewritten, "drug_exposure").items()
+    assert (concept, rows) == (19, 1)
+    assert "map products to ingredients" in why

@@ -120,6 +120,15 @@ class Release:
         columns = [_column(name, endpoints.get(name)) for name in names]
         return frame.select("person_id", *columns)
 
+    def lines_of_treatment(self) -> pl.DataFrame:
+        """Lines of treatment as rules inferred them from the drugs that were stated.
+
+        Returns:
+            One row per line: ``person_id``, ``line`` (1, 2, …), ``regimen`` (null where no rule
+            knows one), ``start`` and ``end`` in days from the source's time origin, ``drugs``.
+        """
+        return omop.lines(self.disease.catalogue["drug"], current(self.scan))
+
     def owners(self) -> pl.DataFrame:
         """Everybody: ``person_id`` and the contribution they came with, ``owner``."""
         frames = [

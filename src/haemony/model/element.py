@@ -131,6 +131,7 @@ class Element:
 
 RECORD_TABLES = {
     "procedure_occurrence": "transplant_day",
+    "drug_exposure": "drug_day",
     "variant": "variant_gene",
     "karyotype": "karyotype_iscn",
 }

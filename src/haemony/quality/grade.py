@@ -40,6 +40,10 @@ class Level(IntEnum):
     ACCEPTED = 4
 
 
+COMPUTED = (Level.RECEIVED, Level.CONFORMANT, Level.COMPLETE, Level.PLAUSIBLE)
+"""The levels that rules decide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether one level holds, and in words a curator understands what stands against it."""

@@ -26,7 +26,7 @@ from haemony.model.tables import rows
 from haemony.quality.cdm import Finding, check_cdm
 from haemony.quality.completeness import check_completeness
 from haemony.quality.concepts import domains
-from haemony.quality.grade import Level, Verdict, reached
+from haemony.quality.grade import COMPUTED, Level, Verdict, reached
 from haemony.quality.mapping import check_mapping
 from haemony.quality.plausibility import check_plausibility
 
@@ -182,8 +182,7 @@ def grade_tables(
     weighed = [_weigh(finding) for finding in every]
     order = list(cdm_rules())
     weighed.sort(key=lambda w: order.index(w.rule.check))
-    judged = [level for level in Level if level is not Level.UNGRADED]
-    verdicts = tuple(_verdict(level, weighed) for level in judged)
+    verdicts = tuple(_verdict(level, weighed) for level in COMPUTED)
     persons = tables["person"]["person_id"].n_unique() if "person" in tables else 0
     heights = {name: frame.height for name, frame in tables.items()}
     return OmopGrade(persons, heights, verdicts, tuple(weighed))

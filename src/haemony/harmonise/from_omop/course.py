@@ -25,8 +25,9 @@ from haemony.model.element import Element, ValueType
 PROCEDURE = "procedure_occurrence"
 TRANSPLANT = ("transplant_day", "transplant_type", "transplant_phase")
 
+DRUGS = "drug_exposure"
+
 UNREAD = {
-    "drug_exposure": "drug_concept_id",
     "device_exposure": "device_concept_id",
     "specimen": "specimen_concept_id",
 }
@@ -103,6 +104,53 @@ def procedures(tables: Mapping[str, pl.DataFrame], disease: Disease) -> Part:
         coded(name, "phase", phase.label, phase, phases),
     )
     return Part((Sheet(name, mine.select(PERSON, DATE, "type", "phase"), entries),), left)
+
+
+def drugs(tables: Mapping[str, pl.DataFrame], disease: Disease) -> Part:
+    """Drugs whose concept is a substance that the element knows: start and stated end.
+
+    The CDM asks for an end of every exposure: one on the day of the start says nothing.
+
+    Args:
+        tables: Tables of the CDM by name, of the persons who take part.
+        disease: Whose elements are looked for.
+    """
+    names = ("drug", "drug_day", "drug_end_day")
+    substance, start, end = (disease.catalogue[name] for name in names)
+    known = {value.concept_id: value.code for value in substance.values}
+    concept, last = pl.col("drug_concept_id"), pl.col("drug_exposure_end_date")
+    every = of(tables, DRUGS).rename({start.field: DATE})
+    every = every.with_columns(
+        pl.when(~concept.is_in(list(known)).fill_null(value=False))
+        .then(pl.lit("the element drug knows no such substance; map products to ingredients"))
+        .when(pl.col(DATE).is_null())
+        .then(pl.lit("has no date"))
+        .alias("reason"),
+        concept.cast(pl.String).alias("substance"),
+        pl.coalesce(end.field, pl.when(last > pl.col(DATE)).then(last)).alias("end"),
+    )
+    left = (
+        counted(
+            DRUGS,
+            every.filter(pl.col("reason").is_not_null()),
+            pl.col("reason"),
+            concept_id="drug_concept_id",
+        ),
+    )
+    mine = every.filter(pl.col("reason").is_null()).sort(PERSON, DATE, "substance", "end")
+    if not mine.height:
+        return Part(left_out=left)
+    days = {DATE: start, "end": end}
+    entries = (
+        patient(DRUGS),
+        coded(DRUGS, "substance", substance.label, substance, known),
+        *(
+            Entry(DRUGS, column, element.label, ColumnType.DATE, role=role_of(element),
+                  element=element.name)
+            for column, element in days.items()
+        ),
+    )  # fmt: skip
+    return Part((Sheet(DRUGS, mine.select(PERSON, "substance", DATE, "end"), entries),), left)
 
 
 def records(tables: Mapping[str, pl.DataFrame], name: str, disease: Disease) -> Part:

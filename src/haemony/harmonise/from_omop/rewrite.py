@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from haemony.harmonise.from_omop.course import conditions, episodes, procedures, records, unread
+from haemony.harmonise.from_omop.course import (
+    conditions,
+    drugs,
+    episodes,
+    procedures,
+    records,
+    unread,
+)
 from haemony.harmonise.from_omop.day_zero import Days, DayZero, days_of
 from haemony.harmonise.from_omop.people import people
 from haemony.harmonise.from_omop.sheets import PERSON, Part, Sheet, counted, gathered, of
@@ -87,7 +94,7 @@ def rewrite(
     part = people(mine, disease, days) + Part(left_out=_of_others(tables, days))
     for name in ("measurement", "observation"):
         part += values(mine, name, disease, also or {})
-    part += episodes(mine, disease) + procedures(mine, disease)
+    part += episodes(mine, disease) + procedures(mine, disease) + drugs(mine, disease)
     part += records(mine, "karyotype", disease) + records(mine, "variant", disease)
     part += conditions(mine, days.diagnoses) + unread(mine)
     persons = of(tables, "person")[PERSON].n_unique()

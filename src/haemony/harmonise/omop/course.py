@@ -116,6 +116,9 @@ def follow_up(
                 "person_id", pl.col("procedure_date").alias("event")
             ),
             events["observation"].select("person_id", pl.col("observation_date").alias("event")),
+            events["drug_exposure"].select(
+                "person_id", pl.col("drug_exposure_end_date").alias("event")
+            ),
         ]
     )
     last = dated.group_by("person_id").agg(pl.col("event").max())

@@ -48,6 +48,34 @@ def read(elements: Iterable[Element], scan: Scan) -> pl.DataFrame:
     return facts.collect().sort("element", "person_id", "day", "number", "code")
 
 
+def lines(drug: Element, scan: Scan) -> pl.DataFrame:
+    """Lines of treatment with their drugs, as `Release.lines_of_treatment` gives them.
+
+    Args:
+        drug: The element that names substances.
+        scan: Gives the tables.
+    """
+    names = {value.concept_id: value.code for value in drug.values}
+    mine = scan("episode").filter(pl.col("episode_concept_id") == concepts.LINE_OF_TREATMENT)
+    days = (pl.col("episode_end_date") - pl.col("episode_start_date")).dt.total_days()
+    told = _since_anchor(mine, "episode_start_date", scan).select(
+        "episode_id",
+        "person_id",
+        pl.col("episode_number").alias("line"),
+        pl.col("episode_source_value").alias("regimen"),
+        pl.col("day").alias("start"),
+        (pl.col("day") + days).cast(pl.Int32).alias("end"),
+    )
+    given = scan("drug_exposure").select(
+        pl.col("drug_exposure_id").alias("event_id"),
+        pl.col("drug_concept_id").replace_strict(names, default=None).alias("drugs"),
+    )
+    ties = scan("episode_event").join(given, on="event_id").group_by("episode_id")
+    drugs = ties.agg(pl.col("drugs").unique().sort())
+    whole = told.join(drugs, on="episode_id", how="left").drop("episode_id")
+    return whole.sort("person_id", "line").collect()
+
+
 def anchors(scan: Scan) -> pl.LazyFrame:
     """Day 0 of every person: ``person_id``, ``anchor``."""
     origin = pl.col("observation_concept_id") == concepts.TIME_ORIGIN
@@ -214,16 +242,23 @@ def _vital_status(elements: list[Element], scan: Scan) -> pl.LazyFrame:
 
 
 def _procedure(elements: list[Element], scan: Scan) -> pl.LazyFrame:
-    frames = []
-    for element in elements:
-        rows = _since_anchor(scan("procedure_occurrence"), "procedure_date", scan)
-        if element.type is ValueType.DAY:
-            frames.append(_day_as_number(rows, element))
-            continue
-        codes = {value.concept_id: value.code for value in element.values}
-        code = pl.col(element.field).replace_strict(codes, default=None, return_dtype=pl.String)
-        coded = rows.select("person_id", code.alias("code")).filter(pl.col("code").is_not_null())
-        frames.append(_stated(coded, element))
+    return _dated_record(elements, scan, "procedure_occurrence")
+
+
+def _drug(elements: list[Element], scan: Scan) -> pl.LazyFrame:
+    return _dated_record(elements, scan, "drug_exposure")
+
+
+def _dated_record(elements: list[Element], scan: Scan, table: str) -> pl.LazyFrame:
+    """Days and coded fields of rows that have both."""
+    frames = [pl.LazyFrame(schema=READ)]
+    days = [element for element in elements if element.type is ValueType.DAY]
+    coded = [element for element in elements if element.type is not ValueType.DAY]
+    for element in days:
+        told = scan(table).filter(pl.col(element.field).is_not_null())
+        frames.append(_day_as_number(_since_anchor(told, element.field, scan), element))
+    if coded:
+        frames.append(_coded_field(coded, scan, table))
     return pl.concat(frames)
 
 
@@ -247,6 +282,7 @@ _READERS: dict[str, Callable[[list[Element], Scan], pl.LazyFrame]] = {
     "death": _death,
     "condition_occurrence": _condition,
     "procedure_occurrence": _procedure,
+    "drug_exposure": _drug,
     "variant": _record,
     "karyotype": _record,
 }

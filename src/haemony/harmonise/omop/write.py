@@ -15,6 +15,7 @@ from haemony.harmonise.omop.course import conditions, episodes, follow_up, proce
 from haemony.harmonise.omop.measurements import measurements
 from haemony.harmonise.omop.persons import observations, persons
 from haemony.harmonise.omop.rows import Context
+from haemony.harmonise.omop.treatment import drugs, with_lines
 
 __all__ = ["Context", "write"]
 
@@ -43,6 +44,10 @@ def write(
     out |= conditions(stated, context)
     out |= episodes(by_table["episode"], out.tables["condition_occurrence"], context)
     out |= procedures(stated, context)
+    given = drugs(stated, context)
+    out |= given
+    if given.tables["drug_exposure"].height:
+        out |= with_lines(out.tables, pl.concat(given.lineage), context)
     out |= follow_up(stated, out.tables, context)
     lineage = table("lineage").shape(pl.concat(out.lineage, how="diagonal_relaxed"))
     order = ("table_name", "row_id", "file", "columns", "row")

@@ -8,9 +8,11 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
+from haemony.model.disease import disease
 from haemony.model.tables import TableSlip, rows
 
-EVERY_DISEASE = frozenset({"", "blood", "paediatric"})
+BLOOD, DRUG = "blood", "drug"
+EVERY_DISEASE = frozenset({"", BLOOD, "paediatric"})
 """Codes under which any regimen may be met."""
 
 
@@ -88,7 +90,9 @@ class Match:
 
 @cache
 def ingredients() -> Mapping[str, Ingredient]:
-    """The drugs by INN, by every other name they go by, and by RxNorm concept id as text.
+    """The drugs by INN, by every other name they go by, and by concept id as text.
+
+    The concepts are those of the element ``drug``.
 
     Raises:
         TableSlip: When two drugs share a name.
@@ -98,9 +102,12 @@ def ingredients() -> Mapping[str, Ingredient]:
         ('hydroxycarbamide', 'cytarabine')
     """
     known: dict[str, Ingredient] = {}
+    concepts = {
+        value.code: str(value.concept_id) for value in disease(BLOOD).catalogue[DRUG].values
+    }
     for line, row in rows(files("haemony.harmonise.regimens") / "ingredients.csv"):
         one = Ingredient(row["ingredient"], Role(row["role"]), row["conditioning"] == "yes")
-        for name in filter(None, (one.name, *row["also_called"].split("|"), row["concept_id"])):
+        for name in filter(None, (one.name, *row["also_called"].split("|"), concepts[one.name])):
             if name in known:
                 raise TableSlip("ingredients.csv", line, f"{name!r} is named twice")
             known[name] = one
