@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Matrices here are small: threads of the linear algebra would only wait for each other.
+export OPENBLAS_NUM_THREADS ?= 1
+# Files of tests go to up to four processes, as many as there are processors.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench nightly lock tables clean
@@ -13,7 +17,7 @@ demo: $(VENV)/.run ## Set everything up, run the main job in silico, and say wha
 	$(BIN)/haemony demo demo
 
 test: $(VENV)/.dev ## Set everything up and run the tests
-	$(BIN)/pytest -m "not nightly"
+	$(BIN)/pytest -m "not nightly" $(WORKERS)
 
 check: $(VENV)/.dev ## Lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -25,18 +29,23 @@ nightly: $(VENV)/.dev ## The long tests: 200 kills, and new examples for every g
 	$(BIN)/pytest -m nightly
 	HYPOTHESIS_PROFILE=searching $(BIN)/pytest tests/generative
 
-bench: $(VENV)/.dev ## Measure admission, study, anonymisation, linkage and checks (PEER=python of an environment with pyCANON)
+bench: $(VENV)/.dev ## Measure everything beside its peers (PEER, SURVIVAL_PEERS: pythons of environments with pyCANON; with lifelines, scikit-survival, statsmodels)
 	$(BIN)/python benchmarks/admission.py --large
 	$(BIN)/python benchmarks/anonymity.py $(if $(PEER),--peer $(PEER))
 	$(BIN)/python benchmarks/linkage.py
 	$(BIN)/python benchmarks/courses.py
 	$(BIN)/python benchmarks/blurred_numbers.py
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/survival_speed.py --write $(if $(SURVIVAL_PEERS),--peers $(SURVIVAL_PEERS))
+	$(BIN)/python benchmarks/gene_pairs.py
+	$(BIN)/python benchmarks/transplant_simulation.py
 
 tables: $(VENV)/.dev ## Regenerate the tables in docs/reference that come from real data
 	$(BIN)/python benchmarks/karyotype_agreement.py
 	$(BIN)/python benchmarks/drafting.py --write
 	$(BIN)/python benchmarks/score_inputs.py --write
+	$(BIN)/python benchmarks/against_r.py --write
+	$(BIN)/python benchmarks/amlsg_prediction.py --write
 
 lock: ## Pin requirements anew by hash (on Python 3.11, with pip-tools installed)
 	$(PYTHON) -m piptools compile -q --generate-hashes --strip-extras --no-header --no-emit-index-url \

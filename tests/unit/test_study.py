@@ -76,8 +76,16 @@ class FakeRelease:
     disease: Disease = field(default_factory=lambda: disease("aml"))
 
     def features(self, names: Sequence[str]) -> pl.DataFrame:
-        """The columns asked for."""
-        return self.table.select(names)
+        """The columns asked for; those that the table lacks are unknown."""
+        unknown = [pl.lit(None).alias(name) for name in names if name not in self.table.columns]
+        return self.table.with_columns(unknown).with_row_index("person_id").select(
+            "person_id", *names
+        )
+
+    def owners(self) -> pl.DataFrame:
+        """Everybody came with the first contribution, unless the table says otherwise."""
+        owner = pl.col("owner") if "owner" in self.table.columns else pl.lit("trial")
+        return self.table.with_row_index("person_id").select("person_id", owner.alias("owner"))
 
 
 def patients(n: int = 80) -> pl.DataFrame:

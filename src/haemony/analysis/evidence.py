@@ -6,22 +6,37 @@ The values here are exact. What is written to files passes through the small-cel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from enum import StrEnum
 
-import numpy as np
 import polars as pl
 
-from haemony.analysis import survival, wording
+from haemony.analysis import survival
+from haemony.analysis.blocks import (
+    Baseline,
+    CompetingBlock,
+    ComutationBlock,
+    CoxBlock,
+    LandmarkBlock,
+    MeanBlock,
+    Population,
+    Sensitivity,
+    StatesBlock,
+    SubgroupBlock,
+    SurvivalBlock,
+    TimeDependentBlock,
+)
+from haemony.analysis.clocks import Clock
 from haemony.analysis.cohorts import Cohort
-from haemony.analysis.describe import TableOne, describe
-from haemony.analysis.protocol import BadProtocol, Baseline, CoxBlock, Protocol, SurvivalBlock
+from haemony.analysis.describe import TableOne
+from haemony.analysis.freezing import Deviation, Frozen
+from haemony.analysis.genomics import CoMutation
+from haemony.analysis.multistate import Scheme, StateOccupation
+from haemony.analysis.protocol import Protocol
 from haemony.analysis.survival.arrays import Floats
-from haemony.model.disease import Endpoint
+from haemony.analysis.survival.cox import ChiSquared
 from haemony.model.element import Catalogue, Element
-
-GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,9 @@ class Source:
         level: the quality level it reached.
         in_silico: whether its patients are made up.
         conditions: its conditions of use.
+        origin: what its day 0 stands for; empty when it does not say.
+        cut_off: until when it reports, as it says; empty when it does not.
+        studied: how many of its persons are in the cohort.
     """
 
     id: str
@@ -43,6 +61,9 @@ class Source:
     level: int
     in_silico: bool
     conditions: tuple[str, ...]
+    origin: str = ""
+    cut_off: str = ""
+    studied: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +75,7 @@ class Provenance:
         manifest: SHA-256 of its manifest.
         content: hash of what the release says, whatever program wrote its files.
         haemony: the version of the program that computed.
+        environment: what it ran on: Python and the packages that compute, with their versions.
         disease: the name of the disease.
         protocol: SHA-256 of the protocol file.
         seed: where random draws would start.
@@ -64,6 +86,7 @@ class Provenance:
     manifest: str
     content: str
     haemony: str
+    environment: Mapping[str, str]
     disease: str
     protocol: str
     seed: int
@@ -75,18 +98,69 @@ class Provenance:
         return any(source.in_silico for source in self.sources)
 
 
+class Doubt(StrEnum):
+    """What a good statistician warns of."""
+
+    IMMORTAL_TIME = "immortal time"
+    FEW_EVENTS = "few events per variable"
+    HAZARDS = "hazards are not proportional"
+    SEPARATION = "no finite estimate"
+    MISSING = "missing values may be informative"
+    MULTIPLE = "many tests"
+    TINY = "tiny groups"
+    EXTRAPOLATION = "beyond follow-up"
+    ORIGIN = "time origin"
+    LATE_ENTRY = "late entry"
+    DEFINITION = "pooled definitions"
+    SELECTION = "selected patients"
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A warning: what is wrong where, how much, and what to do.
+
+    Attributes:
+        doubt: the kind of warning.
+        key: the block of the protocol, such as "cox[1]"; empty for the whole study.
+        title: the block's heading; empty for the whole study.
+        cause: what was seen, with its number, in one sentence.
+        remedy: what to do, in one sentence.
+        number: the number that raised it; None where there is none.
+    """
+
+    doubt: Doubt
+    key: str
+    title: str
+    cause: str
+    remedy: str
+    number: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationFound:
+    """A named part of the cohort.
+
+    Attributes:
+        population: its definition.
+        cohort: who belongs to it, found step by step.
+    """
+
+    population: Population
+    cohort: Cohort
+
+
 @dataclass(frozen=True, eq=False)
 class EndpointFound:
     """One endpoint over the whole cohort.
 
     Attributes:
-        endpoint: its definition.
+        clock: its definition, and how its time runs here.
         curve: survival of everybody.
         follow_up: how long they were watched, censoring being the event.
-        missing: members whose time or event is unknown.
+        missing: members whose time or event is unknown, or lies outside the clock.
     """
 
-    endpoint: Endpoint
+    clock: Clock
     curve: survival.Curve
     follow_up: survival.Curve
     missing: int
@@ -107,18 +181,114 @@ class SurvivalFound:
 
     Attributes:
         block: what was asked.
-        endpoint: the endpoint's definition.
+        clock: the endpoint, and how its time runs here.
         curves: one curve per group, named as people read it.
+        watched: how long each group was watched, censoring being the event.
         test: the log-rank test; None for a single group.
         everyone: the curve of all groups together.
         missing: members left out, and why.
     """
 
     block: SurvivalBlock
-    endpoint: Endpoint
+    clock: Clock
     curves: tuple[survival.Curve, ...]
+    watched: tuple[survival.Curve, ...]
     test: survival.LogRank | None
     everyone: survival.Curve
+    missing: survival.Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A ratio or a difference with its limits.
+
+    Attributes:
+        label: what it is the effect of.
+        value: the estimate; None where there is none.
+        lower: lower 95 % confidence limit.
+        upper: upper limit.
+        p: of the test that there is none.
+        n: patients it rests on.
+        events: their events.
+        note: why there is no estimate; empty when there is.
+    """
+
+    label: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    p: float | None
+    n: int
+    events: int
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class MeansFound:
+    """Mean survival up to a horizon.
+
+    Attributes:
+        block: what was asked.
+        clock: the endpoint, and how its time runs here.
+        means: per group, the mean in days.
+        differences: each group's mean less that of the first, in days.
+        missing: members left out, and why.
+    """
+
+    block: MeanBlock
+    clock: Clock
+    means: tuple[Effect, ...]
+    differences: tuple[Effect, ...]
+    missing: survival.Missing
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsTest:
+    """A test that groups do not differ in one kind of event."""
+
+    event: str
+    statistic: float
+    df: int
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A regression beside another analysis.
+
+    Attributes:
+        method: what it is.
+        effects: hazard ratios, one per coefficient.
+        notes: what a reader must know of it.
+        missing: members left out, and why.
+        infinite: labels of coefficients without a finite estimate.
+    """
+
+    method: str
+    effects: tuple[Effect, ...]
+    notes: tuple[str, ...]
+    missing: survival.Missing
+    infinite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class CompetingFound:
+    """Cumulative incidences of events that rule each other out.
+
+    Attributes:
+        block: what was asked.
+        clock: the endpoint and its competitors.
+        curves: the incidences of each group, named as people read it.
+        tests: Gray's test per kind of event; none for a single group.
+        models: the cause-specific and the Fine–Gray model of the endpoint; none unless asked for.
+        missing: members left out, and why.
+    """
+
+    block: CompetingBlock
+    clock: Clock
+    curves: tuple[survival.Incidence, ...]
+    tests: tuple[GroupsTest, ...]
+    models: tuple[Regression, ...]
     missing: survival.Missing
 
 
@@ -128,22 +298,26 @@ class ModelFound:
 
     Attributes:
         block: what was asked.
-        endpoint: the endpoint's definition.
+        clock: the endpoint, and how its time runs here.
+        formula: the whole formula.
         fit: the model.
         labels: its coefficients as people read them.
-        hazards: the test of proportional hazards.
-        residuals: the scaled Schoenfeld residuals behind it.
+        hazards: the test of proportional hazards; None where it cannot be computed.
+        residuals: the scaled Schoenfeld residuals behind it; None as well.
         influence: per coefficient, the largest change by leaving out one patient, in standard
             errors.
+        imputed: the same model with missing covariates imputed, if that was asked for.
     """
 
     block: CoxBlock
-    endpoint: Endpoint
+    clock: Clock
+    formula: str
     fit: survival.CoxFit
     labels: tuple[str, ...]
-    hazards: survival.ProportionalHazards
-    residuals: survival.Schoenfeld
+    hazards: survival.ProportionalHazards | None
+    residuals: survival.Schoenfeld | None
     influence: Floats
+    imputed: Regression | None = None
 
     @property
     def term_labels(self) -> tuple[str, ...]:
@@ -155,167 +329,199 @@ class ModelFound:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Everything a study found."""
+class LandmarkFound:
+    """A comparison from a landmark on.
+
+    Attributes:
+        block: what was asked.
+        clock: the endpoint, and how its time runs here.
+        before: patients whose follow-up ended at the landmark or before.
+        curves: survival from the landmark on, unexposed first.
+        test: the log-rank test; None where one group is empty.
+        model: the hazard ratio of the exposure, and of what it was adjusted for.
+        everyone: both groups together.
+        missing: members left out, and why.
+    """
+
+    block: LandmarkBlock
+    clock: Clock
+    before: int
+    curves: tuple[survival.Curve, ...]
+    test: survival.LogRank | None
+    model: Regression | None
+    everyone: survival.Curve
+    missing: survival.Missing
+
+
+@dataclass(frozen=True, eq=False)
+class TimeDependentFound:
+    """An exposure that begins during follow-up, and what the naive analysis would have said.
+
+    Attributes:
+        block: what was asked.
+        clock: the endpoint, and how its time runs here.
+        n: patients.
+        exposed: patients who were exposed while under observation.
+        median_day: the median day of exposure, from the endpoint's origin.
+        model: with the exposure counting from its day on.
+        naive: with the exposure counting from the origin: immortal time.
+    """
+
+    block: TimeDependentBlock
+    clock: Clock
+    n: int
+    exposed: int
+    median_day: float | None
+    model: Regression
+    naive: Regression
+
+
+@dataclass(frozen=True, slots=True)
+class SubgroupsOf:
+    """One way to divide patients.
+
+    Attributes:
+        element: the element that divides them.
+        label: as people read it.
+        effects: the effect in each subgroup.
+        interaction: likelihood-ratio test that all are equal; None where it cannot be computed.
+        note: why it cannot.
+    """
+
+    element: str
+    label: str
+    effects: tuple[Effect, ...]
+    interaction: ChiSquared | None
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SubgroupsFound:
+    """One effect within subgroups.
+
+    Attributes:
+        block: what was asked.
+        clock: the endpoint, and how its time runs here.
+        overall: the effect in everybody.
+        parts: per element of `within`, its subgroups.
+        missing: members left out of the overall model, and why.
+    """
+
+    block: SubgroupBlock
+    clock: Clock
+    overall: Effect
+    parts: tuple[SubgroupsOf, ...]
+    missing: survival.Missing
+
+
+@dataclass(frozen=True, eq=False)
+class StatesFound:
+    """Where everybody is over time.
+
+    Attributes:
+        block: what was asked.
+        scheme: the states and the ways between them.
+        occupation: the share in each state, per group.
+        events: who took which way: from, to, count, entered, proportion.
+        left_out: patients left out, by reason.
+    """
+
+    block: StatesBlock
+    scheme: Scheme
+    occupation: StateOccupation
+    events: pl.DataFrame
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ComutationFound:
+    """Which findings come together.
+
+    Attributes:
+        block: what was asked.
+        pairs: every pair tested, with its adjusted p-value.
+        n: patients.
+    """
+
+    block: ComutationBlock
+    pairs: CoMutation
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One number of the plan beside the same number under a change of it.
+
+    Attributes:
+        block: the title of the analysis.
+        scale: what the number is: "hazard ratio", "median, days", "incidence" or "mean, days".
+        planned: as planned.
+        changed: under the change; None where that analysis has no such number.
+    """
+
+    block: str
+    scale: str
+    planned: Effect
+    changed: Effect | None
+
+
+@dataclass(frozen=True, eq=False)
+class SensitivityFound:
+    """A change of the plan, run.
+
+    Attributes:
+        change: what was changed.
+        cohort: who was studied under it.
+        compared: its numbers beside those of the plan.
+        refused: analyses that are impossible under it: (title, reason).
+    """
+
+    change: Sensitivity
+    cohort: Cohort
+    compared: tuple[Compared, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answers:
+    """What the analyses of a plan found."""
+
+    baselines: tuple[BaselineFound, ...] = ()
+    survival: tuple[SurvivalFound, ...] = ()
+    means: tuple[MeansFound, ...] = ()
+    competing: tuple[CompetingFound, ...] = ()
+    models: tuple[ModelFound, ...] = ()
+    landmarks: tuple[LandmarkFound, ...] = ()
+    time_dependent: tuple[TimeDependentFound, ...] = ()
+    subgroups: tuple[SubgroupsFound, ...] = ()
+    states: tuple[StatesFound, ...] = ()
+    comutations: tuple[ComutationFound, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evidence(Answers):
+    """Everything a study found.
+
+    Attributes:
+        protocol: the plan.
+        provenance: where every number is from.
+        catalogue: the elements.
+        cohort: who was studied.
+        populations: its named parts.
+        endpoints: each endpoint over the whole cohort.
+        sensitivities: the changes of the plan.
+        cautions: what a good statistician would say before believing any of it.
+        frozen: the plan as it was frozen, if it was.
+        deviations: what was changed since.
+    """
 
     protocol: Protocol
     provenance: Provenance
     catalogue: Catalogue
     cohort: Cohort
-    endpoints: tuple[EndpointFound, ...]
-    baselines: tuple[BaselineFound, ...]
-    survival: tuple[SurvivalFound, ...]
-    models: tuple[ModelFound, ...]
-
-
-def find_endpoint(members: pl.DataFrame, endpoint: Endpoint) -> EndpointFound:
-    """Estimate an endpoint over the whole cohort."""
-    formula = f"{_response(endpoint)} ~ 1"
-    estimate = survival.kaplan_meier(formula, members)
-    watched = survival.follow_up(formula, members)
-    return EndpointFound(endpoint, estimate.curves[0], watched.curves[0], estimate.missing.rows)
-
-
-def find_baseline(members: pl.DataFrame, block: Baseline, catalogue: Catalogue) -> BaselineFound:
-    """Describe the cohort at baseline."""
-    elements = tuple(catalogue[name] for name in block.elements)
-    if not block.by:
-        table = describe(members, block.elements)
-    else:
-        cuts = {block.by: block.cuts} if block.cuts else {}
-        groups = grouping(members, (block.by,), cuts, catalogue, f"{block.key}.by")
-        table = describe(
-            members.with_columns(groups.alias(GROUP)),
-            block.elements,
-            by=GROUP,
-            comparison=block.compare,
-        )
-    return BaselineFound(block, table, elements)
-
-
-def find_survival(
-    members: pl.DataFrame, block: SurvivalBlock, endpoint: Endpoint, catalogue: Catalogue
-) -> SurvivalFound:
-    """Estimate survival by group and compare the groups."""
-    groups = grouping(members, block.by, block.cuts, catalogue, f"{block.key}.by")
-    needed = [f"{endpoint.name}_days", f"{endpoint.name}_event", *block.by]
-    grouped = members.with_columns(groups.alias(GROUP))
-    complete = grouped.drop_nulls(needed)
-    counts = {name: members[name].null_count() for name in needed}
-    missing = survival.Missing(
-        rows=members.height - complete.height,
-        by_variable={name: count for name, count in counts.items() if count},
-    )
-    estimate = survival.kaplan_meier(f"{_response(endpoint)} ~ {GROUP}", complete)
-    strata = "".join(f" + strata({name})" for name in block.strata)
-    test = (
-        survival.logrank(f"{_response(endpoint)} ~ {GROUP}{strata}", complete)
-        if len(estimate.curves) > 1
-        else None
-    )
-    everyone = survival.kaplan_meier(f"{_response(endpoint)} ~ 1", complete).curves[0]
-    return SurvivalFound(
-        block=block,
-        endpoint=endpoint,
-        curves=tuple(_renamed(curve) for curve in estimate.curves),
-        test=test,
-        everyone=everyone,
-        missing=missing,
-    )
-
-
-def find_model(
-    members: pl.DataFrame, block: CoxBlock, endpoint: Endpoint, catalogue: Catalogue
-) -> ModelFound:
-    """Fit a Cox model and look whether it can be believed."""
-    fit = survival.cox(block.formula, members)
-    categories = fit.design.categories if fit.design else {}
-    references = {name: levels[0] for name, levels in categories.items()}
-    labels = tuple(
-        wording.coefficient(name, catalogue, references, block.labels) for name in fit.names
-    )
-    change = np.abs(survival.dfbeta(fit)).max(axis=0) / fit.standard_errors
-    return ModelFound(
-        block=block,
-        endpoint=endpoint,
-        fit=fit,
-        labels=labels,
-        hazards=survival.proportional_hazards(fit),
-        residuals=survival.schoenfeld(fit),
-        influence=change,
-    )
-
-
-def grouping(
-    members: pl.DataFrame,
-    names: Sequence[str],
-    cuts: Mapping[str, tuple[float, ...]],
-    catalogue: Catalogue,
-    key: str,
-) -> pl.Series:
-    """The group of each member: an Enum of readable labels, null where an element is unknown.
-
-    Args:
-        members: one row per member.
-        names: the elements whose combinations are the groups; one group without any.
-        cuts: where numeric elements are cut; at their median unless given.
-        catalogue: the elements.
-        key: where the protocol asks for it, for messages.
-    """
-    for name in cuts:
-        if name not in names or not members[name].dtype.is_numeric():
-            raise BadProtocol(
-                f"{key} cuts", f"cut {name!r}, which is no number of `by`", "leave it out"
-            )
-    parts = [_labels(members[name], catalogue[name], cuts.get(name, ())) for name in names]
-    labels, column = [""], pl.Series(GROUP, [""] * members.height)
-    for order, part in parts:
-        labels = [f"{before}, {label}" if before else label for before in labels for label in order]
-        column = (column + ", " + part).str.strip_prefix(", ")
-    used = set(column.drop_nulls())
-    order = [label or "all" for label in dict.fromkeys(labels) if label in used]
-    return column.replace({"": "all"}).cast(pl.Enum(order))
-
-
-def _labels(
-    column: pl.Series, element: Element, cuts: tuple[float, ...]
-) -> tuple[list[str], pl.Series]:
-    """The labels of one element's groups in order, and each member's label."""
-    if column.dtype.is_numeric():
-        return _intervals(column.cast(pl.Float64), element, cuts)
-    codes = (
-        column.dtype.categories
-        if isinstance(column.dtype, pl.Enum)
-        else column.cast(pl.String).drop_nulls().unique().sort()
-    )
-    order = {code: wording.group(element, code) for code in codes}
-    return list(order.values()), column.cast(pl.String).replace_strict(
-        order, default=None, return_dtype=pl.String
-    )
-
-
-def _intervals(
-    column: pl.Series, element: Element, cuts: tuple[float, ...]
-) -> tuple[list[str], pl.Series]:
-    """Groups below the first cut, from each cut to the next, and from the last on."""
-    middle = column.median()
-    points = cuts or ((float(middle),) if isinstance(middle, float) else (0.0,))
-    told = [f"{point:g}" for point in points]
-    per = f" {wording.unit(element)}".rstrip()
-    order = [
-        f"{element.label} below {told[0]}{per}",
-        *(f"{element.label} {a} to below {b}{per}" for a, b in pairwise(told)),
-        f"{element.label} {told[-1]}{per} or more",
-    ]
-    above = pl.DataFrame({name: column >= point for name, point in zip(told, points, strict=True)})
-    position = above.select(pl.sum_horizontal(pl.all(), ignore_nulls=False)).to_series()
-    names = dict(enumerate(order))
-    return order, position.replace_strict(names, default=None, return_dtype=pl.String)
-
-
-def _renamed(curve: survival.Curve) -> survival.Curve:
-    return survival.Curve(**{**vars(curve), "group": curve.group.removeprefix(f"{GROUP}=")})
-
-
-def _response(endpoint: Endpoint) -> str:
-    return f"Surv({endpoint.name}_days, {endpoint.name}_event)"
+    populations: tuple[PopulationFound, ...] = ()
+    endpoints: tuple[EndpointFound, ...] = ()
+    sensitivities: tuple[SensitivityFound, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    frozen: Frozen | None = None
+    deviations: tuple[Deviation, ...] = ()

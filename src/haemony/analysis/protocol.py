@@ -1,32 +1,45 @@
 """The protocol of a study: one question, written down in `study.toml` before the data are seen.
 
 The file is read once, here, into frozen values; whatever is wrong with it is refused with the key,
-the cause and the next step. Names of elements are checked against a release by `haemony.study`.
+the cause and the next step. The same values can be made in code and written to a file. Names of
+elements are checked against a release by `haemony.study`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from haemony.analysis import toml
+from haemony.analysis.blocks import (
+    Baseline,
+    Block,
+    CompetingBlock,
+    ComutationBlock,
+    CoxBlock,
+    LandmarkBlock,
+    LateEntry,
+    MeanBlock,
+    MissingData,
+    Pooling,
+    Population,
+    Sensitivity,
+    StatesBlock,
+    SubgroupBlock,
+    SurvivalBlock,
+    TimeDependentBlock,
+    covariates,
+)
 from haemony.analysis.cohorts import Condition, Criterion, Known, OneOf, Within
 from haemony.analysis.describe import Comparison
+from haemony.analysis.keys import BadProtocol, Keys
 from haemony.analysis.survival import BadFormula
-from haemony.analysis.survival.formula import read as read_formula
 from haemony.model.errors import UsageError
-
-
-class BadProtocol(UsageError):
-    """A protocol says something that no study can do."""
-
-    def __init__(self, key: str, reason: str, remedy: str) -> None:
-        self.key, self.reason, self.remedy = key, reason, remedy
-        super().__init__(f"study.toml, {key}: {reason}; {remedy}")
 
 
 class NoProtocol(UsageError):
@@ -52,122 +65,120 @@ class TimeUnit(StrEnum):
         return {"years": 365.25, "months": 365.25 / 12, "days": 1.0}[self.value]
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """One baseline table.
-
-    Attributes:
-        key: where it stands in the file, for messages.
-        title: its heading.
-        elements: the rows.
-        by: the element whose groups are the columns, or empty.
-        cuts: where a numeric `by` is cut; at its median unless given.
-        compare: what is added about differences between the groups.
-    """
-
-    key: str
-    title: str
-    elements: tuple[str, ...]
-    by: str
-    cuts: tuple[float, ...]
-    compare: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class SurvivalBlock:
-    """Kaplan–Meier curves of groups, with a log-rank test.
-
-    Attributes:
-        key: where it stands in the file, for messages.
-        title: its heading.
-        endpoint: an endpoint of the disease, such as "os".
-        by: the elements whose combinations are the groups; none for everybody together.
-        cuts: where a numeric element of `by` is cut; at its median unless given.
-        strata: elements within whose groups alone the log-rank test compares.
-        at: when survival is printed, in the time unit of the report.
-        until: where the time axis ends, in that unit; 0 for the data to decide.
-    """
-
-    key: str
-    title: str
-    endpoint: str
-    by: tuple[str, ...]
-    cuts: Mapping[str, tuple[float, ...]]
-    strata: tuple[str, ...]
-    at: tuple[float, ...]
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class CoxBlock:
-    """A Cox model with its diagnostics.
-
-    Attributes:
-        key: where it stands in the file, for messages.
-        title: its heading.
-        endpoint: an endpoint of the disease, such as "os".
-        terms: the right side of the formula, without strata.
-        strata: elements with a baseline hazard per group.
-        labels: words of the author's own for coefficients, by name.
-    """
-
-    key: str
-    title: str
-    endpoint: str
-    terms: str
-    strata: tuple[str, ...]
-    labels: Mapping[str, str]
-
-    @property
-    def formula(self) -> str:
-        """The whole formula.
-
-        >>> CoxBlock("cox[1]", "", "os", "NPM1", ("study",), {}).formula
-        'Surv(os_days, os_event) ~ NPM1 + strata(study)'
-        """
-        strata = "".join(f" + strata({name})" for name in self.strata)
-        return f"Surv({self.endpoint}_days, {self.endpoint}_event) ~ {self.terms}{strata}"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that the formula needs, endpoint first."""
-        return read_formula(self.formula).columns
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """A whole study, before it is run.
 
     Attributes:
         title: what the study is called.
         question: what it asks, in plain words.
-        release: the number of the release it uses, or None for the latest.
         seed: where random draws start; recorded even where nothing is drawn.
+        release: the number of the release it uses, or None for the latest.
         minimum_cell: counts from 1 to one less than this are not written out; 1 hides nothing.
         time_unit: the unit of time axes.
+        missing: what models do with patients who lack a covariate.
+        late_entry: what is done about patients who came under observation after day 0.
+        published: the day on which the results are published, or empty; packages carry it.
+        pooling: in what sources may differ and are pooled in spite of it.
         criteria: who belongs to the cohort, in the order of application.
+        populations: named parts of the cohort.
         baselines: the baseline tables.
         survival: the Kaplan–Meier blocks.
+        means: the blocks of restricted means.
+        competing: the blocks of competing risks.
         models: the Cox blocks.
-        text: the file as it was read.
+        landmarks: the landmark analyses.
+        time_dependent: the models of exposures that begin during follow-up.
+        subgroups: the subgroup analyses.
+        states: where everybody is over time.
+        comutations: which findings come together.
+        sensitivities: changes of the plan under which it is run again.
+        text: the file as it was read, or as it would be written.
+
+    Example:
+        >>> block = SurvivalBlock(title="Everybody", endpoint="os")
+        >>> made = Protocol(title="Survival", question="How long?", seed=1, survival=(block,))
+        >>> parse(made.text) == made
+        True
     """
 
     title: str
     question: str
-    release: int | None
     seed: int
-    minimum_cell: int
-    time_unit: TimeUnit
-    criteria: tuple[Criterion, ...]
-    baselines: tuple[Baseline, ...]
-    survival: tuple[SurvivalBlock, ...]
-    models: tuple[CoxBlock, ...]
-    text: str
+    release: int | None = None
+    minimum_cell: int = 5
+    time_unit: TimeUnit = TimeUnit.YEARS
+    missing: MissingData = MissingData.COMPLETE_CASES
+    late_entry: LateEntry = LateEntry.MODEL
+    published: str = ""
+    pooling: Pooling = field(default_factory=Pooling)
+    criteria: tuple[Criterion, ...] = ()
+    populations: tuple[Population, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    survival: tuple[SurvivalBlock, ...] = ()
+    means: tuple[MeanBlock, ...] = ()
+    competing: tuple[CompetingBlock, ...] = ()
+    models: tuple[CoxBlock, ...] = ()
+    landmarks: tuple[LandmarkBlock, ...] = ()
+    time_dependent: tuple[TimeDependentBlock, ...] = ()
+    subgroups: tuple[SubgroupBlock, ...] = ()
+    states: tuple[StatesBlock, ...] = ()
+    comutations: tuple[ComutationBlock, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
+    text: str = field(default="", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for attribute in BLOCKS:
+            placed = tuple(
+                replace(block, key=f"{block.TABLE}[{i}]")
+                for i, block in enumerate(getattr(self, attribute), 1)
+            )
+            object.__setattr__(self, attribute, placed)
+        for block in (*self.analyses, *self.sensitivities):
+            _check_block(block, self)
+        _check_names(self)
+        if not self.text:
+            object.__setattr__(self, "text", write(self))
 
     @property
     def sha256(self) -> str:
         """Hash of the file: the identity of the protocol."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def analyses(self) -> tuple[Block, ...]:
+        """Every block that computes something, in the order of the report."""
+        return (
+            *self.baselines,
+            *self.survival,
+            *self.means,
+            *self.competing,
+            *self.models,
+            *self.landmarks,
+            *self.time_dependent,
+            *self.subgroups,
+            *self.states,
+            *self.comutations,
+        )
+
+    def under(self, change: Sensitivity) -> Protocol:
+        """The plan under one of its changes: the blocks it is about, on the cohort it leaves."""
+        kept: dict[str, Any] = {
+            name: tuple(
+                _under(block, change) for block in getattr(self, name) if _concerns(change, block)
+            )
+            for name in ANALYSES
+            if name not in UNTIMED
+        }
+        kept |= dict.fromkeys(UNTIMED, ())
+        return replace(
+            self,
+            **kept,
+            sensitivities=(),
+            criteria=(*self.criteria, *change.criteria),
+            missing=change.missing or self.missing,
+            late_entry=change.late_entry or self.late_entry,
+        )
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -178,8 +189,17 @@ class Protocol:
     def asked(self) -> tuple[tuple[str, str], ...]:
         """Every use of an endpoint: (key in the file, name)."""
         return (
-            *((f"{block.key}.endpoint", block.endpoint) for block in self.survival),
-            *((f"{block.key}.endpoint", block.endpoint) for block in self.models),
+            *(
+                (f"{block.key}.endpoint", block.endpoint)
+                for block in self.analyses
+                if not isinstance(block, Baseline | StatesBlock | ComutationBlock)
+            ),
+            *(
+                (f"{change.key}.endpoints", name)
+                for change in self.sensitivities
+                for pair in change.endpoints.items()
+                for name in pair
+            ),
         )
 
     @property
@@ -188,13 +208,10 @@ class Protocol:
         return tuple(
             (key, name)
             for key, names in (
-                *((f"cohort[{i}].element", (c.element,)) for i, c in enumerate(self.criteria, 1)),
-                *((f"{b.key}.elements", b.elements) for b in self.baselines),
-                *((f"{b.key}.by", (b.by,) if b.by else ()) for b in self.baselines),
-                *((f"{b.key}.by", b.by) for b in self.survival),
-                *((f"{b.key}.strata", b.strata) for b in self.survival),
-                *((f"{b.key}.strata", b.strata) for b in self.models),
-                *((f"{b.key}.formula", b.columns) for b in self.models),
+                *_of_criteria("cohort", self.criteria),
+                *(u for p in self.populations for u in _of_criteria(p.key, p.criteria)),
+                *(u for block in self.analyses for u in _of_block(block)),
+                *(u for s in self.sensitivities for u in _of_criteria(s.key, s.criteria)),
             )
             for name in names
         )
@@ -204,6 +221,54 @@ class Protocol:
         """The columns that the study needs of a release, each once."""
         ends = [f"{name}_{part}" for name in self.endpoints for part in ("days", "event")]
         return tuple(dict.fromkeys([*ends, *(name for _, name in self.uses)]))
+
+
+BLOCKS: Mapping[str, type[Any]] = {
+    "populations": Population,
+    "baselines": Baseline,
+    "survival": SurvivalBlock,
+    "means": MeanBlock,
+    "competing": CompetingBlock,
+    "models": CoxBlock,
+    "landmarks": LandmarkBlock,
+    "time_dependent": TimeDependentBlock,
+    "subgroups": SubgroupBlock,
+    "states": StatesBlock,
+    "comutations": ComutationBlock,
+    "sensitivities": Sensitivity,
+}
+"""Which attribute of a protocol holds which kind of block."""
+
+ANALYSES = tuple(name for name in BLOCKS if name not in {"populations", "sensitivities"})
+"""The attributes that hold analyses."""
+
+UNTIMED = ("baselines", "states", "comutations")
+"""The attributes of analyses without an endpoint; they have no number to compare."""
+
+
+def _concerns(change: Sensitivity, block: Block) -> bool:
+    """Whether a block is run again: it is named, or none is and its endpoint may have changed."""
+    if change.of:
+        return block.title in change.of
+    only_endpoints = not (change.criteria or change.missing or change.late_entry)
+    return not only_endpoints or getattr(block, "endpoint", "") in change.endpoints
+
+
+_Timed = TypeVar(
+    "_Timed",
+    SurvivalBlock,
+    MeanBlock,
+    CompetingBlock,
+    CoxBlock,
+    LandmarkBlock,
+    TimeDependentBlock,
+    SubgroupBlock,
+)
+
+
+def _under(block: _Timed, change: Sensitivity) -> _Timed:
+    """A block with its endpoint changed."""
+    return replace(block, endpoint=change.endpoints.get(block.endpoint, block.endpoint))
 
 
 def load(path: Path | str) -> Protocol:
@@ -216,15 +281,20 @@ def load(path: Path | str) -> Protocol:
         NoProtocol: When there is no such file.
         BadProtocol: When a key is unknown, missing or not what it should be.
     """
-    file = Path(path)
-    file = file / "study.toml" if file.is_dir() else file
+    file = file_of(path)
     try:
         text = file.read_text(encoding="utf-8")
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NoProtocol(file) from None
     except UnicodeDecodeError:
         raise BadProtocol("the file", "is not UTF-8 text", "save it as UTF-8") from None
     return parse(text)
+
+
+def file_of(path: Path | str) -> Path:
+    """The protocol file of a path: itself, or the one in the folder."""
+    file = Path(path)
+    return file / "study.toml" if file.is_dir() else file
 
 
 def parse(text: str) -> Protocol:
@@ -242,40 +312,85 @@ def parse(text: str) -> Protocol:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadProtocol("the file", f"is not TOML ({error})", "mend that line") from None
-    keys = _Keys("", given)
-    protocol = Protocol(
-        title=keys.text("title"),
-        question=keys.text("question"),
-        release=_release(keys),
-        seed=keys.whole("seed", None, least=0),
-        minimum_cell=keys.whole("minimum_cell", 5, least=1),
-        time_unit=TimeUnit(keys.choice("time_unit", "years", [u.value for u in TimeUnit])),
-        criteria=tuple(_criterion(table) for table in keys.tables("cohort")),
-        baselines=tuple(_baseline(table) for table in keys.tables("baseline")),
-        survival=tuple(_survival(table) for table in keys.tables("kaplan_meier")),
-        models=tuple(_cox(table) for table in keys.tables("cox")),
-        text=text,
-    )
-    keys.nothing_else()
-    return protocol
+    keys = Keys("", given)
+    asked: dict[str, Any] = {
+        "title": keys.text("title"),
+        "question": keys.text("question"),
+        "release": _release(keys),
+        "seed": keys.whole("seed", None, least=0),
+        "minimum_cell": keys.whole("minimum_cell", 5, least=1),
+        "time_unit": TimeUnit(keys.choice("time_unit", "years", [u.value for u in TimeUnit])),
+        "missing": MissingData(
+            keys.choice("missing", "complete cases", [m.value for m in MissingData])
+        ),
+        "late_entry": LateEntry(keys.choice("late_entry", "model", [e.value for e in LateEntry])),
+        "published": keys.day("published"),
+        "pooling": _read(Pooling, keys.table("pooling")),
+        "criteria": tuple(_criterion(table) for table in keys.tables("cohort")),
+        **{
+            attribute: tuple(_read(kind, table) for table in keys.tables(kind.TABLE))
+            for attribute, kind in BLOCKS.items()
+        },
+    }
+    blocks = [f"[[{name}]]" for name in ("cohort", *(kind.TABLE for kind in BLOCKS.values()))]
+    keys.nothing_else([*(name for name, _ in HEAD), "[pooling]", *blocks])
+    return Protocol(**asked, text=text)
 
 
-def _release(keys: _Keys) -> int | None:
+def write(protocol: Protocol) -> str:
+    """The text of a `study.toml` that reads back as this protocol."""
+    lines = [
+        toml.line(name, getattr(protocol, name))
+        for name, default in HEAD
+        if name != "published" and getattr(protocol, name) != default
+    ]
+    if protocol.published:
+        lines.append(f"published = {protocol.published}")
+    parts = ["\n".join(lines)]
+    if protocol.pooling != Pooling():
+        parts.append(toml.table("[pooling]", protocol.pooling))
+    parts += [toml.table("[[cohort]]", criterion) for criterion in protocol.criteria]
+    parts += [
+        toml.table(f"[[{block.TABLE}]]", block)
+        for attribute in BLOCKS
+        for block in getattr(protocol, attribute)
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+HEAD: tuple[tuple[str, object], ...] = (
+    ("title", None),
+    ("question", None),
+    ("seed", None),
+    ("release", None),
+    ("minimum_cell", 5),
+    ("time_unit", TimeUnit.YEARS),
+    ("missing", MissingData.COMPLETE_CASES),
+    ("late_entry", LateEntry.MODEL),
+    ("published", None),
+)
+"""The keys that stand before all blocks, with the value that need not be written."""
+
+
+def _release(keys: Keys) -> int | None:
     if keys.peek("release") in (None, "latest"):
         keys.take("release", "latest")
         return None
     return keys.whole("release", None, least=1)
 
 
-def _criterion(keys: _Keys) -> Criterion:
+def _criterion(keys: Keys) -> Criterion:
     label, element = keys.text("label"), keys.text("element")
     condition = _condition(keys)
-    keys.nothing_else()
+    keys.nothing_else(("label", "element", *_CONDITIONS))
     return Criterion(label, element, condition)
 
 
-def _condition(keys: _Keys) -> Condition:
-    stated = [k for k in ("equals", "one_of", "at_least", "at_most", "known") if keys.has(k)]
+_CONDITIONS = ("equals", "one_of", "at_least", "at_most", "known")
+
+
+def _condition(keys: Keys) -> Condition:
+    stated = [k for k in _CONDITIONS if keys.has(k)]
     if stated == ["equals"]:
         return OneOf((keys.scalar("equals"),))
     if stated == ["one_of"]:
@@ -291,199 +406,175 @@ def _condition(keys: _Keys) -> Condition:
     )
 
 
-def _baseline(keys: _Keys) -> Baseline:
-    found = Baseline(
-        key=keys.path,
-        title=keys.text("title", "Patients at baseline"),
-        elements=keys.texts("elements"),
-        by=keys.text("by", ""),
-        cuts=keys.numbers("cuts", ()),
-        compare=Comparison(keys.choice("compare", "none", [c.value for c in Comparison])),
-    )
-    keys.nothing_else()
-    return found
+COURSES: Mapping[str, tuple[str, ...]] = {
+    "remission": ("complete_remission_day", "relapse_day", "last_contact_day", "vital_status"),
+    "transplant": (
+        "complete_remission_day",
+        "transplant_day",
+        "relapse_day",
+        "last_contact_day",
+        "vital_status",
+    ),
+}
+"""The courses whose states can be followed, and the elements they are read from."""
+
+_R = TypeVar("_R")
+_Reader = Callable[[Keys, str, Any], object]
 
 
-def _survival(keys: _Keys) -> SurvivalBlock:
-    cuts = keys.table("cuts")
-    found = SurvivalBlock(
-        key=keys.path,
-        title=keys.text("title"),
-        endpoint=keys.text("endpoint"),
-        by=keys.texts("by", ()),
-        cuts={name: cuts.numbers(name, ()) for name in cuts.names},
-        strata=keys.texts("strata", ()),
-        at=keys.numbers("at", (1.0, 3.0, 5.0)),
-        until=keys.number("until", 0.0),
-    )
-    keys.nothing_else()
-    return found
+def _optional(kind: type[StrEnum]) -> _Reader:
+    """Read a choice that need not be made."""
+
+    def read(keys: Keys, name: str, default: object) -> object:
+        return kind(keys.choice(name, "", list(kind))) if keys.has(name) else default
+
+    return read
 
 
-def _cox(keys: _Keys) -> CoxBlock:
-    labels = keys.table("labels")
+_READERS: Mapping[str, _Reader] = {
+    **dict.fromkeys(("title", "endpoint", "exposure", "effect", "name"), Keys.text),
+    **dict.fromkeys(("population", "formula", "adjust"), Keys.text),
+    **dict.fromkeys(("by", "strata", "within", "of", "elements"), Keys.texts),
+    **dict.fromkeys(("origins", "definitions"), Keys.texts),
+    **dict.fromkeys(("until", "day", "horizon", "carriers", "imputations"), Keys.number),
+    "at": Keys.numbers,
+    "cuts": lambda keys, name, _default: keys.limits(name),
+    "labels": lambda keys, name, _default: keys.pairs(name),
+    "endpoints": lambda keys, name, _default: keys.pairs(name),
+    "criteria": lambda keys, name, _default: tuple(map(_criterion, keys.tables(name))),
+    "counts_if": lambda keys, name, _default: tuple(map(_criterion, keys.tables(name))),
+    "missing": _optional(MissingData),
+    "late_entry": _optional(LateEntry),
+    "compare": _optional(Comparison),
+    "course": lambda keys, name, default: keys.choice(name, default, list(COURSES)),
+}
+"""How each key of a block is read."""
+
+_OTHER: Mapping[tuple[str, str], _Reader] = {
+    ("baseline", "by"): Keys.text,
+    ("baseline", "cuts"): Keys.numbers,
+    ("cox", "formula"): lambda keys, _name, _default: _terms(keys),
+}
+"""The keys that one kind of block reads in a way of its own."""
+
+
+def _read(kind: type[_R], keys: Keys) -> _R:
+    """Read one block of a kind."""
+    table = getattr(kind, "TABLE", "")
+    given: dict[str, Any] = {}
+    names = []
+    for one in fields(kind):  # type: ignore[arg-type]
+        if one.name == "key":
+            continue
+        names.append(one.name)
+        default = None if one.default is MISSING else one.default
+        reader = _OTHER.get((table, one.name), _READERS[one.name])
+        given[one.name] = reader(keys, one.name, default)
+    keys.nothing_else([*names, *(["elements"] if table == "cox" else [])])
+    return kind(**given)
+
+
+def _terms(keys: Keys) -> str:
+    """The covariates of a Cox model: a formula, or plain elements."""
     if keys.has("formula") == keys.has("elements"):
         raise BadProtocol(
             keys.path,
             "needs either `formula` or `elements`, and not both",
             'write for example formula = "I(age_at_diagnosis / 10) + sex + NPM1"',
         )
-    terms = keys.text("formula") if keys.has("formula") else " + ".join(keys.texts("elements"))
-    found = CoxBlock(
-        key=keys.path,
-        title=keys.text("title"),
-        endpoint=keys.text("endpoint"),
-        terms=terms,
-        strata=keys.texts("strata", ()),
-        labels={name: labels.text(name) for name in labels.names},
-    )
-    keys.nothing_else()
-    _check_formula(found)
-    return found
+    return keys.text("formula") if keys.has("formula") else " + ".join(keys.texts("elements"))
 
 
-def _check_formula(block: CoxBlock) -> None:
-    if "~" in block.terms:
+def _check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
+    """Refuse a block that cannot be computed on any release."""
+    for name in ("formula", "adjust"):
+        _check_formula(f"{block.key}.{name}", getattr(block, name, ""))
+    if isinstance(block, LandmarkBlock) and block.day <= 0:
         raise BadProtocol(
-            f"{block.key}.formula",
+            f"{block.key}.day", "is no day after the origin", "give a positive number of days"
+        )
+    if isinstance(block, CoxBlock) and block.imputations not in (0, *range(2, 1001)):
+        raise BadProtocol(
+            f"{block.key}.imputations", "is no number of tables", "give 0, or 2 to 1000, such as 20"
+        )
+    if isinstance(block, MeanBlock) and block.horizon <= 0:
+        raise BadProtocol(f"{block.key}.horizon", "is not positive", "give a positive number")
+    population = getattr(block, "population", "")
+    if population and population not in {p.name for p in protocol.populations}:
+        known = ", ".join(p.name for p in protocol.populations) or "none"
+        raise BadProtocol(
+            f"{block.key}.population",
+            f"there is no population {population!r}",
+            f"name one that a [[population]] block defines; here: {known}",
+        )
+
+
+def _check_names(protocol: Protocol) -> None:
+    """Refuse populations without criteria or of one name, and sensitivities of nothing."""
+    seen: set[str] = set()
+    for population in protocol.populations:
+        if population.name in seen:
+            raise BadProtocol(
+                f"{population.key}.name", "is the name of another population", "choose another"
+            )
+        seen.add(population.name)
+        _some_criteria(population.key, population.criteria)
+    titles = [block.title for block in protocol.analyses]
+    for change in protocol.sensitivities:
+        for title in change.of:
+            if titles.count(title) != 1:
+                reason = "two blocks have" if title in titles else "no block has"
+                raise BadProtocol(
+                    f"{change.key}.of", f"{reason} the title {title!r}", "give the title of one"
+                )
+        if not (change.criteria or change.endpoints or change.missing or change.late_entry):
+            raise BadProtocol(
+                change.key,
+                "changes nothing",
+                "give [[sensitivity.criteria]], `endpoints`, `missing` or `late_entry`",
+            )
+
+
+def _some_criteria(key: str, criteria: tuple[Criterion, ...]) -> None:
+    if not criteria:
+        table = key.partition("[")[0]
+        raise BadProtocol(key, "has no criteria", f"add a [[{table}.criteria]] block")
+
+
+def _check_formula(key: str, terms: str) -> None:
+    if "~" in terms:
+        raise BadProtocol(
+            key,
             "holds a `~`",
             "write the right side alone; `endpoint` is the left one",
         )
     try:
-        read_formula(block.formula)
+        covariates(terms)
     except BadFormula as error:
-        raise BadProtocol(f"{block.key}.formula", error.reason, "mend the formula") from error
+        raise BadProtocol(key, error.reason, "mend the formula") from error
 
 
-@dataclass
-class _Keys:
-    """One table of the file, read key by key; each refusal says where it stands."""
-
-    path: str
-    given: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        self.left = dict(self.given)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.given)
-
-    def at(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path else key
-
-    def has(self, key: str) -> bool:
-        return key in self.given
-
-    def peek(self, key: str) -> object:
-        return self.given.get(key)
-
-    def take(self, key: str, default: object) -> object:
-        self.left.pop(key, None)
-        found = self.given.get(key, default)
-        if found is None:
-            raise BadProtocol(self.at(key), "is missing", f"add `{key} = …`")
-        return found
-
-    def wrong(self, key: str, expected: str) -> BadProtocol:
-        return BadProtocol(self.at(key), f"is not {expected}", f"give {expected}")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        found = self.take(key, default)
-        if not isinstance(found, str) or (default is None and not found.strip()):
-            raise self.wrong(key, 'a text in quotes, such as "os"')
-        return found.strip()
-
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        found = self.take(key, default)
-        found = [found] if isinstance(found, str) else found
-        if not isinstance(found, list | tuple) or not all(isinstance(v, str) for v in found):
-            raise self.wrong(key, 'a list of texts, such as ["sex", "NPM1"]')
-        if default is None and not found:
-            raise self.wrong(key, "a list with at least one name")
-        return tuple(found)
-
-    def scalar(self, key: str) -> str | float:
-        return self._scalar(key, self.take(key, None))
-
-    def scalars(self, key: str) -> tuple[str | float, ...]:
-        found = self.take(key, None)
-        if not isinstance(found, list) or not found:
-            raise self.wrong(key, "a list with at least one value")
-        return tuple(self._scalar(key, value) for value in found)
-
-    def _scalar(self, key: str, value: object) -> str | float:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise self.wrong(key, "a text or a number")
-        return value
-
-    def number(self, key: str, default: float | None = None) -> float:
-        found = self.take(key, default)
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise self.wrong(key, "a number")
-        return float(found)
-
-    def numbers(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
-        found = self.take(key, default)
-        ok = isinstance(found, list | tuple) and all(
-            isinstance(v, int | float) and not isinstance(v, bool) for v in found
-        )
-        if not ok or list(found) != sorted(set(found)):  # type: ignore[call-overload]
-            raise self.wrong(key, "a list of rising numbers, such as [1, 3, 5]")
-        return tuple(float(value) for value in found)  # type: ignore[attr-defined]
-
-    def whole(self, key: str, default: int | None, *, least: int) -> int:
-        found = self.take(key, default)
-        if isinstance(found, bool) or not isinstance(found, int) or found < least:
-            raise self.wrong(key, f"a whole number from {least} on")
-        return found
-
-    def choice(self, key: str, default: str, choices: list[str]) -> str:
-        found = self.text(key, default)
-        if found not in choices:
-            raise self.wrong(key, f"one of {', '.join(choices)}")
-        return found
-
-    def table(self, key: str) -> _Keys:
-        found = self.take(key, {})
-        if not isinstance(found, dict):
-            raise self.wrong(key, "a table, such as { wbc = [30] }")
-        return _Keys(self.at(key), found)
-
-    def tables(self, key: str) -> Iterator[_Keys]:
-        found = self.take(key, [])
-        if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
-            raise self.wrong(key, f"written as [[{key}]] blocks")
-        for position, table in enumerate(found, 1):
-            yield _Keys(f"{self.at(key)}[{position}]", table)
-
-    def nothing_else(self) -> None:
-        for key in self.left:
-            known = ", ".join(name for name in self._asked())
-            raise BadProtocol(
-                self.at(key), "is no key of a protocol", f"here you can write {known}"
-            )
-
-    def _asked(self) -> tuple[str, ...]:
-        return _KNOWN[self.path.partition("[")[0]]
+_Uses = Iterator[tuple[str, tuple[str, ...]]]
 
 
-_KNOWN = {
-    "": (
-        "title",
-        "question",
-        "release",
-        "seed",
-        "minimum_cell",
-        "time_unit",
-        "[[cohort]]",
-        "[[baseline]]",
-        "[[kaplan_meier]]",
-        "[[cox]]",
-    ),
-    "cohort": ("label", "element", "equals", "one_of", "at_least", "at_most", "known"),
-    "baseline": ("title", "elements", "by", "cuts", "compare"),
-    "kaplan_meier": ("title", "endpoint", "by", "cuts", "strata", "at", "until"),
-    "cox": ("title", "endpoint", "formula", "elements", "strata", "labels"),
-}
-"""The keys of each table of the file."""
+def _of_criteria(key: str, criteria: tuple[Criterion, ...]) -> _Uses:
+    """The elements that criteria judge, with their keys."""
+    inner = key if key == "cohort" else f"{key}.criteria"
+    for i, criterion in enumerate(criteria, 1):
+        yield f"{inner}[{i}].element", (criterion.element,)
+
+
+def _of_block(block: Block) -> _Uses:
+    """The elements that a block names, with their keys."""
+    for name in ("elements", "by", "strata", "exposure", "effect", "within"):
+        named = getattr(block, name, ())
+        if named:
+            yield f"{block.key}.{name}", (named,) if isinstance(named, str) else named
+    if isinstance(block, StatesBlock):
+        yield f"{block.key}.course", COURSES[block.course]
+    for name in ("formula", "adjust"):
+        yield f"{block.key}.{name}", covariates(getattr(block, name, ""))
+    yield from (
+        (f"{block.key}.counts_if[{i}].element", (criterion.element,))
+        for i, criterion in enumerate(getattr(block, "counts_if", ()), 1)
+    )

@@ -8,14 +8,37 @@ endpoints its studies use. Nobody imports a disease; :func:`disease` finds it am
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources.abc import Traversable
 from typing import TypeVar
 
-from haemony.model.element import Catalogue, load_catalogue
+from haemony.model.element import Catalogue, ValueType, load_catalogue
+from haemony.model.endpoint import (
+    Anchor,
+    Endpoint,
+    Response,
+    Unavailable,
+    endpoints_of,
+    later_of,
+    responses_of,
+    unavailable_of,
+)
 from haemony.model.errors import UsageError
 from haemony.model.tables import TableSlip, rows
+
+__all__ = [
+    "DIAGNOSIS",
+    "Disease",
+    "Endpoint",
+    "Rule",
+    "UnknownDiagnosis",
+    "UnknownDisease",
+    "disease",
+    "installed",
+    "load_disease",
+    "together",
+]
 
 Shared = TypeVar("Shared")
 
@@ -65,27 +88,6 @@ class Rule:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A time-to-event endpoint: a rule with a version.
-
-    Attributes:
-        name: Prefix of its two columns, ``<name>_days`` and ``<name>_event``.
-        label: What charts show.
-        version: Version of the definition; results carry it.
-        days: SQL expression for the time in days from the endpoint's origin.
-        event: SQL expression that is true when the event happened.
-        definition: The definition in words: origin, events, censoring.
-    """
-
-    name: str
-    label: str
-    version: str
-    days: str
-    event: str
-    definition: str
-
-
 @dataclass(frozen=True, eq=False)
 class Disease:
     """One blood cancer: its words, its rules, its endpoints.
@@ -101,6 +103,9 @@ class Disease:
         studies: Protocols that ship with the disease, by name.
         core: Elements that a study of it cannot do without; quality level 2 asks for them.
         core_share: Share of patients that must have each core element at quality level 2.
+        unavailable: Endpoints that people ask for and its catalogue cannot tell, by name.
+        responses: The categories of the response criteria that its field uses, with their year.
+        later: Elements whose value is known only after day 0, and when.
     """
 
     code: str
@@ -112,6 +117,9 @@ class Disease:
     studies: Mapping[str, Traversable]
     core: frozenset[str]
     core_share: float = 0.8
+    unavailable: Mapping[str, Unavailable] = field(default_factory=dict)
+    responses: tuple[Response, ...] = ()
+    later: Mapping[str, Anchor] = field(default_factory=dict)
 
 
 def load_disease(code: str, name: str, *folders: Traversable, diagnosis: str = "") -> Disease:
@@ -138,12 +146,6 @@ def load_disease(code: str, name: str, *folders: Traversable, diagnosis: str = "
         if (folder / "rules.csv").is_file()
         for _, row in rows(folder / "rules.csv")
     )
-    endpoints = {
-        row["name"]: Endpoint(**row)
-        for folder in folders
-        if (folder / "endpoints.csv").is_file()
-        for _, row in rows(folder / "endpoints.csv")
-    }
     studies = {
         protocol.name.removesuffix(".toml"): protocol
         for folder in folders
@@ -163,7 +165,29 @@ def load_disease(code: str, name: str, *folders: Traversable, diagnosis: str = "
     )
     if strange := sorted(core - set(catalogue)):
         raise TableSlip("core.csv", 0, f"no element is called {', '.join(strange)}")
-    return Disease(code, name, diagnosis or name, catalogue, rules, endpoints, studies, core)
+    endpoints = endpoints_of(folders)
+    return Disease(
+        code,
+        name,
+        diagnosis or name,
+        catalogue,
+        rules,
+        endpoints,
+        studies,
+        core,
+        unavailable=unavailable_of(folders, endpoints),
+        responses=responses_of(folders),
+        later=_later(folders, catalogue),
+    )
+
+
+def _later(folders: Iterable[Traversable], catalogue: Catalogue) -> dict[str, Anchor]:
+    """When elements become known: days as they come, all else by the table ``later.csv``."""
+    said = later_of(folders)
+    if strange := sorted(set(said) - set(catalogue)):
+        raise TableSlip("later.csv", 0, f"no element is called {', '.join(strange)}")
+    days = (e for e in catalogue.elements.values() if e.type is ValueType.DAY)
+    return {**{e.name: Anchor.FOLLOW_UP for e in days}, **said}
 
 
 def together(diseases: Iterable[Disease]) -> Disease:
@@ -195,7 +219,18 @@ def together(diseases: Iterable[Disease]) -> Disease:
         _union("studies", (one.studies for one in known)),
         frozenset.intersection(*(one.core for one in known)),
         min(one.core_share for one in known),
+        _not_there(known),
+        tuple(dict.fromkeys(response for one in known for response in one.responses)),
+        _union("later.csv", (one.later for one in known)),
     )
+
+
+def _not_there(known: Iterable[Disease]) -> dict[str, Unavailable]:
+    """What none of several diseases can tell."""
+    parts = list(known)
+    told = {name for one in parts for name in one.endpoints}
+    whole = {name: one for part in parts for name, one in part.unavailable.items()}
+    return {name: one for name, one in whole.items() if name not in told}
 
 
 def _union(table: str, parts: Iterable[Mapping[str, Shared]]) -> dict[str, Shared]:

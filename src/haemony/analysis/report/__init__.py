@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from haemony.analysis.evidence import Evidence
 from haemony.analysis.report import results
+from haemony.analysis.report.crate import NAME, crate
 from haemony.analysis.report.page import render
 from haemony.analysis.report.pictures import draw
 
@@ -17,14 +18,17 @@ __all__ = ["files"]
 def files(evidence: Evidence) -> dict[str, str]:
     """The files of a report and their text, by path inside the folder.
 
-    The keys are ``report.html``, ``results.json``, ``study.toml`` (the protocol as it was run) and
-    one ``figures/*.svg`` per figure.
+    The keys are ``report.html``, ``results.json``, ``study.toml`` (the protocol as it was run), one
+    ``figures/*.svg`` per figure, and ``ro-crate-metadata.json``, which describes the others.
     """
     document = results.document(evidence)
     pictures = draw(evidence, document)
-    return {
+    written = {
         "report.html": render(evidence, document, pictures),
         "results.json": results.encode(document),
         "study.toml": evidence.protocol.text,
         **{f"figures/{figure.name}": figure.file for figure in pictures.all},
     }
+    if evidence.frozen:
+        written["study.frozen.json"] = evidence.frozen.encode()
+    return {**written, NAME: crate(evidence, written)}

@@ -6,17 +6,21 @@ cannot differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
+from haemony.analysis.cautions import p_values
 from haemony.analysis.evidence import Evidence
 from haemony.analysis.report import numerals
 from haemony.analysis.report.figures import Figure
 from haemony.analysis.report.pictures import Pictures
-from haemony.analysis.report.results import Document
+from haemony.analysis.report.values import Document
 
 
 def render(evidence: Evidence, document: Document, pictures: Pictures) -> str:
@@ -29,14 +33,60 @@ def render(evidence: Evidence, document: Document, pictures: Pictures) -> str:
             **document,
             in_silico=evidence.provenance.in_silico,
             style=_trusted(style.read_text(encoding="utf-8")),
-            curves=[[_picture(f) for f in block] for block in pictures.survival],
-            plots=[[_picture(f) for f in block] for block in pictures.models],
+            curves=_shown(pictures.survival),
+            incidences=_shown(pictures.competing),
+            plots=_shown(pictures.models),
+            landmark_plots=_shown(pictures.landmarks),
+            exposure_plots=_shown(pictures.time_dependent),
+            subgroup_plots=_shown(pictures.subgroups),
+            state_plots=_shown(pictures.states),
+            anchors=_anchors(document),
+            links=_links(document),
+            missing_words=evidence.protocol.missing.words,
+            tests=p_values(evidence),
             unit_days=evidence.protocol.time_unit.days,
             level_names=_LEVELS,
             has_hidden=_has_hidden(document),
         )
     )
     return f"{page.rstrip()}\n"
+
+
+_SECTIONS = (
+    ("survival", "survival"),
+    ("means", "means"),
+    ("competing_risks", "competing"),
+    ("models", "model"),
+    ("landmarks", "landmark"),
+    ("time_dependent", "exposure"),
+    ("subgroups", "subgroups"),
+    ("states", "states"),
+    ("comutation", "comutation"),
+)
+"""The kinds of block in the order of the page, and what their anchors are called."""
+
+
+def _anchors(document: Document) -> dict[str, str]:
+    """Where on the page each block of the protocol stands."""
+    return {
+        block["key"]: f"{anchor}-{i}"
+        for name, anchor in _SECTIONS
+        for i, block in enumerate(document[name], 1)
+    }
+
+
+def _links(document: Document) -> list[dict[str, str]]:
+    """The table of contents."""
+    return [
+        {"anchor": f"{anchor}-{i}", "title": block["title"]}
+        for name, anchor in _SECTIONS
+        for i, block in enumerate(document[name], 1)
+    ]
+
+
+def _shown(blocks: Iterable[Iterable[Figure]]) -> list[list[dict[str, Any]]]:
+    """The figures of each block."""
+    return [[_picture(figure) for figure in block] for block in blocks]
 
 
 _LEVELS = ("received", "conformant", "complete", "plausible", "accepted")
@@ -57,6 +107,14 @@ def _environment() -> Environment:
     environment.filters["ratio_ci"] = _ratio_with_limits
     environment.filters["share_ci"] = _share_with_limits
     environment.filters["missing_words"] = _missing_words
+    environment.filters["incidence_ci"] = _incidence_with_limits
+    environment.filters["effect_ratio"] = _effect_ratio
+    environment.filters["effect_on"] = _effect_on
+    environment.filters["effect_time"] = _effect_time
+    environment.filters["odds_ci"] = _odds_with_limits
+    environment.filters["by_block"] = _by_block
+    environment.filters["lower_first"] = _lower_first
+    environment.filters["capitalize_first"] = _capitalize_first
     return environment
 
 
@@ -91,6 +149,72 @@ def _share_with_limits(at: Document) -> str:
     if at["survival"] is None:
         return "beyond follow-up"
     return f"{numerals.share(at['survival'])} ({numerals.shares(at['lower'], at['upper'])})"
+
+
+def _incidence_with_limits(at: Document) -> str:
+    if at["value"] is None:
+        return "beyond follow-up"
+    if at["lower"] is None or at["upper"] is None:
+        return numerals.share(at["value"])
+    return f"{numerals.share(at['value'])} ({numerals.shares(at['lower'], at['upper'])})"
+
+
+def _effect_ratio(effect: Document) -> str:
+    return _effect_on(effect, "hazard ratio")
+
+
+@pass_context
+def _effect_time(context: Context, effect: Document) -> str:
+    """An effect in days, told in the unit of the report."""
+    unit = float(context["unit_days"])
+    told = {
+        key: None if effect[key] is None else effect[key] / unit
+        for key in ("value", "lower", "upper")
+    }
+    return _with_limits(effect, told, lambda value: f"{value:.2f}".replace("-", "−"))
+
+
+def _effect_on(effect: Document, scale: str) -> str:
+    """An effect with its limits, in the digits of its scale."""
+    if scale == "incidence":
+        return _incidence_with_limits(effect)
+    return _with_limits(
+        effect, effect, numerals.ratio if scale == "hazard ratio" else numerals.days
+    )
+
+
+def _with_limits(
+    effect: Document, told: Mapping[str, Any], words: Callable[[float | None], str]
+) -> str:
+    if told["value"] is None:
+        return effect["note"] or numerals.NOT_REACHED
+    if told["lower"] is None and told["upper"] is None:
+        return words(told["value"])
+    limits = numerals.interval(words(told["lower"]), words(told["upper"]))
+    return f"{words(told['value'])} ({limits})"
+
+
+def _odds_with_limits(pair: Document) -> str:
+    if pair["odds_ratio"] is None:
+        return f"{pair['pattern'] or 'undefined'}, too few to show"
+    limits = numerals.interval(numerals.ratio(pair["lower"]), numerals.ratio(pair["upper"]))
+    return f"{numerals.ratio(pair['odds_ratio'])} ({limits})"
+
+
+def _by_block(compared: list[Document]) -> list[tuple[str, list[Document]]]:
+    """Compared numbers under the titles of their blocks, in the order of the plan."""
+    return [(title, list(rows)) for title, rows in groupby(compared, key=lambda row: row["block"])]
+
+
+def _lower_first(text: str) -> str:
+    """A text as it stands within a sentence; acronyms and gene names stay as they are."""
+    acronym = text[1:2].isupper() or text[1:2].isdigit() or text[1:2] == "("
+    return text if acronym else text[:1].lower() + text[1:]
+
+
+def _capitalize_first(text: str) -> str:
+    """A text as it stands at the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def _missing_words(missing: Document) -> str:

@@ -7,15 +7,10 @@ through the small-cell rules here, once, for the report as well.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
-import numpy as np
-
-from haemony.analysis import survival, wording
-from haemony.analysis.cohorts import Cohort
+from haemony.analysis import wording
 from haemony.analysis.describe import Counts, Numbers, Summary, Variable
 from haemony.analysis.evidence import (
     BaselineFound,
@@ -25,11 +20,25 @@ from haemony.analysis.evidence import (
     SurvivalFound,
 )
 from haemony.analysis.report.cells import HIDDEN, Shown, shown, shown_row, shown_table
-from haemony.analysis.survival.cox import ChiSquared
-from haemony.model.element import Catalogue, Element, ValueType
+from haemony.analysis.report.further import further, regression_of, words_of
+from haemony.analysis.report.values import (
+    NOTHING,
+    Document,
+    Words,
+    chi_squared,
+    cohort_of,
+    curve_groups,
+    estimate,
+    labels_of,
+    logrank_of,
+    missing_of,
+    number,
+)
+from haemony.model.element import Element, ValueType
 
-FORMAT = "haemony-results/1"
-Document = dict[str, Any]
+__all__ = ["FORMAT", "Document", "document", "encode", "estimate", "number"]
+
+FORMAT = "haemony-results/2"
 
 
 def document(evidence: Evidence) -> Document:
@@ -44,16 +53,26 @@ def document(evidence: Evidence) -> Document:
             "protocol": protocol.text,
             "time_unit": protocol.time_unit.value,
             "minimum_cell": least,
+            "missing": protocol.missing.value,
+            "late_entry": protocol.late_entry.value,
+            "pooling": {
+                "origins": list(protocol.pooling.origins),
+                "definitions": list(protocol.pooling.definitions),
+            },
         },
         "provenance": {
             **asdict(evidence.provenance),
             "in_silico": evidence.provenance.in_silico,
             "sources": [
-                {**asdict(source), "conditions": list(source.conditions)}
-                for source in evidence.provenance.sources
+                {**asdict(source), "conditions": list(source.conditions), "studied": studied}
+                for source, studied in zip(
+                    evidence.provenance.sources,
+                    shown_row([s.studied for s in evidence.provenance.sources], least),
+                    strict=True,
+                )
             ],
         },
-        "cohort": _cohort(evidence.cohort, least),
+        "cohort": cohort_of(evidence.cohort, least),
         "endpoints": [_endpoint(found, least) for found in evidence.endpoints],
         "baseline": [_baseline(found, least) for found in evidence.baselines],
         "survival": [
@@ -61,9 +80,10 @@ def document(evidence: Evidence) -> Document:
             for i, found in enumerate(evidence.survival, 1)
         ],
         "models": [
-            _model(found, evidence.catalogue, f"figures/cox-{i}", least)
+            _model(found, words_of(evidence), f"figures/cox-{i}", least)
             for i, found in enumerate(evidence.models, 1)
         ],
+        **further(evidence),
     }
 
 
@@ -72,52 +92,26 @@ def encode(document: Document) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def number(value: float) -> float | None:
-    """A number with ten significant digits, or null where it is undefined or infinite.
-
-    >>> number(0.1 + 0.2), number(float("nan"))
-    (0.3, None)
-    """
-    return float(f"{value:.10g}") if math.isfinite(value) else None
-
-
-def estimate(found: survival.Estimate) -> Document:
-    """A value with its limits."""
-    return {key: number(value) for key, value in asdict(found).items()}
-
-
-def _cohort(cohort: Cohort, least: int) -> Document:
-    steps, before = [], cohort.people
-    entering: Shown = before
-    for i, step in enumerate(cohort.steps, 1):
-        small = 0 < step.not_met < least
-        last = i == len(cohort.steps)
-        remaining: Shown = HIDDEN if small and not last else step.remaining
-        steps.append(
-            {
-                "label": step.criterion.label,
-                "element": step.criterion.element,
-                "condition": step.criterion.condition.words,
-                "before": entering,
-                "not_met": shown(step.not_met, least),
-                "missing": step.missing,
-                "remaining": remaining,
-            }
-        )
-        entering = remaining
-    return {"people": cohort.people, "steps": steps, "n": cohort.table.height}
-
-
 def _endpoint(found: EndpointFound, least: int) -> Document:
+    end = found.clock.endpoint
     return {
-        "name": found.endpoint.name,
-        "label": found.endpoint.label,
-        "version": found.endpoint.version,
-        "definition": found.endpoint.definition,
+        "name": end.name,
+        "label": end.label,
+        "version": end.version,
+        "origin": end.origin.value,
+        "definition": end.definition,
+        "failure": end.failure,
+        "competing": list(end.competing),
+        "source": end.source,
+        "late_entry": {
+            "patients": shown(found.clock.late, least),
+            "modelled": found.clock.modelled,
+        },
+        "outside": shown(found.clock.outside, least),
         "n": found.curve.n,
         "events": shown(int(found.curve.events), least),
         "missing": found.missing,
-        "median_days": estimate(found.curve.median),
+        "median_days": dict(NOTHING) if end.competing else estimate(found.curve.median),
         "follow_up_days": estimate(found.follow_up.median),
     }
 
@@ -127,6 +121,7 @@ def _baseline(found: BaselineFound, least: int) -> Document:
     sizes = shown_row([n for _, n in table.groups], least)
     return {
         "title": found.block.title,
+        "population": found.block.population,
         "by": found.block.by,
         "comparison": table.comparison.value,
         "ungrouped": table.ungrouped,
@@ -211,103 +206,38 @@ def _numbers(column: Summary, shut: bool, least: int) -> Document:
 
 
 def _survival(found: SurvivalFound, evidence: Evidence, figure: str, least: int) -> Document:
-    sizes = shown_row([curve.n for curve in found.curves], least)
-    events = shown_row([int(curve.events) for curve in found.curves], least)
     unit = evidence.protocol.time_unit.days
     return {
+        "key": found.block.key,
         "title": found.block.title,
-        "endpoint": found.endpoint.name,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
         "by": list(found.block.by),
         "n": found.everyone.n,
         "events": shown(int(found.everyone.events), least),
-        "missing": _missing(found.missing, evidence.catalogue),
-        "groups": [
-            {
-                "label": curve.group,
-                "n": n,
-                "events": died if isinstance(n, int) else HIDDEN,
-                "median_days": estimate(curve.median) if curve.n >= least else _NOTHING,
-                "at": [_at(curve, t, t * unit, least) for t in found.block.at]
-                if curve.n >= least
-                else [],
-            }
-            for curve, n, died in zip(found.curves, sizes, events, strict=True)
-        ],
-        "logrank": None
-        if found.test is None
-        else {
-            "statistic": number(found.test.statistic),
-            "df": found.test.df,
-            "p": number(found.test.p),
-            "strata": _labels(found.block.strata, evidence.catalogue),
-            "expected": [
-                number(e) if isinstance(n, int) else None
-                for e, n in zip(found.test.expected, events, strict=True)
-            ],
-        },
+        "missing": missing_of(found.missing, words_of(evidence)),
+        "groups": curve_groups(found.curves, found.block.at, unit, least, found.watched),
+        "logrank": logrank_of(
+            found.test, found.curves, found.block.strata, words_of(evidence), least
+        ),
         "figure": figure,
     }
 
 
-def _labels(names: Sequence[str], catalogue: Catalogue) -> list[str]:
-    return [catalogue[name].label for name in names]
-
-
-_NOTHING: Mapping[str, None] = {"value": None, "lower": None, "upper": None}
-
-
-def at_risk(curve: survival.Curve, time: float) -> int:
-    """The number under observation just before a time in days."""
-    position = int(np.searchsorted(curve.times, time, side="left"))
-    return int(curve.n_risk[position]) if position < len(curve.times) else 0
-
-
-def _at(curve: survival.Curve, time: float, days: float, least: int) -> Document:
-    position = int(np.searchsorted(curve.times, days, side="right")) - 1
-    known = days <= curve.times[-1] or curve.survival[-1] == 0
-
-    def value(line: np.ndarray[Any, np.dtype[np.float64]]) -> float | None:
-        if not known:
-            return None
-        return number(float(line[position])) if position >= 0 else 1.0
-
-    return {
-        "time": time,
-        "days": number(days),
-        "n_risk": shown(at_risk(curve, days), least),
-        "survival": value(curve.survival),
-        "lower": value(curve.lower),
-        "upper": value(curve.upper),
-    }
-
-
-def _missing(missing: survival.Missing, catalogue: Catalogue) -> Document:
-    return {
-        "rows": missing.rows,
-        "by_variable": [
-            {
-                "name": name,
-                "label": catalogue[name].label if name in catalogue else name,
-                "absence": wording.absence(catalogue[name]) if name in catalogue else "missing",
-                "count": count,
-            }
-            for name, count in missing.by_variable.items()
-        ],
-    }
-
-
-def _model(found: ModelFound, catalogue: Catalogue, figure: str, least: int) -> Document:
+def _model(found: ModelFound, words: Words, figure: str, least: int) -> Document:
     fit = found.fit
     table = fit.table()
     return {
+        "key": found.block.key,
         "title": found.block.title,
-        "endpoint": found.endpoint.name,
-        "formula": found.block.formula,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
+        "formula": found.formula,
         "ties": fit.ties,
-        "strata": _labels(found.block.strata, catalogue),
+        "strata": labels_of(found.block.strata, words),
         "n": fit.n,
         "events": shown(fit.events, least),
-        "missing": _missing(fit.missing, catalogue),
+        "missing": missing_of(fit.missing, words),
         "coefficients": [
             {
                 "name": row["term"],
@@ -320,49 +250,38 @@ def _model(found: ModelFound, catalogue: Catalogue, figure: str, least: int) -> 
             )
         ],
         "tests": {
-            "likelihood_ratio": _chi_squared(fit.likelihood_ratio_test),
-            "wald": _chi_squared(fit.wald_test),
-            "score": _chi_squared(fit.score_test),
+            "likelihood_ratio": chi_squared(fit.likelihood_ratio_test),
+            "wald": chi_squared(fit.wald_test),
+            "score": chi_squared(fit.score_test),
         },
         "log_likelihood": {key: number(v) for key, v in asdict(fit.log_likelihood).items()},
         "concordance": {
             "value": number(fit.concordance.value),
             "std_err": number(fit.concordance.std_err),
         },
-        "proportional_hazards": {
-            "transform": found.hazards.transform,
-            "terms": [
-                {"term": term, "label": label, **_chi_squared(test)}
-                for term, label, test in zip(
-                    found.hazards.terms, found.term_labels, found.hazards.tests, strict=True
-                )
-            ],
-            "overall": _chi_squared(found.hazards.overall),
-        },
-        "notes": [*fit.notes, *_cautions(found)],
+        "proportional_hazards": _hazards(found),
+        "imputed": None if found.imputed is None else regression_of(found.imputed, words, least),
+        "notes": list(fit.notes),
         "figures": {
             "forest": f"{figure}-forest.svg",
-            "proportional_hazards": f"{figure}-proportional-hazards.svg",
+            "proportional_hazards": None
+            if found.hazards is None
+            else f"{figure}-proportional-hazards.svg",
         },
     }
 
 
-def _chi_squared(test: ChiSquared) -> Document:
-    return {"statistic": number(test.statistic), "df": test.df, "p": number(test.p)}
-
-
-def _cautions(found: ModelFound) -> list[str]:
-    """What a reader must know before believing the model."""
-    fit, notes = found.fit, []
-    per = fit.events / max(len(fit.names), 1)
-    if per < 10:
-        notes.append(
-            f"{per:.1f} events per coefficient: with fewer than about 10, estimates run to extremes"
-        )
-    total = fit.n + fit.missing.rows
-    if fit.missing.rows > 0.1 * total:
-        notes.append(
-            f"{fit.missing.rows:,} of {total:,} patients ({fit.missing.rows / total:.0%}) lack a "
-            "variable and are not in the model; those left may differ from them"
-        )
-    return notes
+def _hazards(found: ModelFound) -> Document | None:
+    """The test of proportional hazards; null where an estimate is infinite."""
+    if found.hazards is None:
+        return None
+    return {
+        "transform": found.hazards.transform,
+        "terms": [
+            {"term": term, "label": label, **chi_squared(test)}
+            for term, label, test in zip(
+                found.hazards.terms, found.term_labels, found.hazards.tests, strict=True
+            )
+        ],
+        "overall": chi_squared(found.hazards.overall),
+    }

@@ -1,7 +1,8 @@
 """Survival analysis that a statistician would have trusted R for.
 
-Every estimator takes a formula and a Polars table, or a `Surv` and arrays, and returns a frozen
-result. Rows with a missing variable are left out, counted and reported on the result.
+Every estimator takes a formula and a table (Polars, pandas, or a mapping of names to arrays), or a
+`Surv` and arrays, and returns a frozen result that prints itself and gives a tidy table. Rows with
+a missing variable are left out, counted and reported on the result.
 
 >>> import polars as pl
 >>> from haemony.analysis import survival
@@ -14,31 +15,84 @@ result. Rows with a missing variable are left out, counted and reported on the r
 (1, ['NPM1=negative', 'NPM1=positive'])
 """
 
-from haemony.analysis.survival.aalen_johansen import AalenJohansen, Incidence, aalen_johansen
-from haemony.analysis.survival.concordance import Concordance, concordance
-from haemony.analysis.survival.cox import ChiSquared, CoxFit, cox
+from haemony.analysis.survival.aalen_johansen import (
+    AalenJohansen,
+    Incidence,
+    aalen_johansen,
+)
+from haemony.analysis.survival.cause_specific import (
+    CauseSpecificCox,
+    cause_specific_cox,
+)
+from haemony.analysis.survival.comparisons import (
+    Comparison,
+    compare,
+    contrast,
+    hazard_ratios,
+    joint_test,
+)
+from haemony.analysis.survival.concordance import (
+    Concordance,
+    concordance,
+)
+from haemony.analysis.survival.cox import (
+    Bias,
+    ChiSquared,
+    CoxFit,
+    Treatment,
+    cox,
+)
 from haemony.analysis.survival.diagnostics import (
     ProportionalHazards,
     Schoenfeld,
     Transform,
+    cox_snell,
     deviance,
     dfbeta,
+    dfbetas,
     martingale,
+    per_cluster,
     proportional_hazards,
     schoenfeld,
     score_residuals,
+)
+from haemony.analysis.survival.elastic_net import (
+    ElasticNet,
+    PenaltyChoice,
+    elastic_net,
+)
+from haemony.analysis.survival.episodes import (
+    Episodes,
+    merge_events,
+    recurrent,
+    split,
 )
 from haemony.analysis.survival.faults import (
     BadCovariate,
     BadFormula,
     BadResponse,
+    BadTable,
     BeyondFollowUp,
     CollinearCovariates,
     ConstantCovariate,
     NothingToAnalyse,
     UnknownColumn,
 )
-from haemony.analysis.survival.formula import Missing
+from haemony.analysis.survival.fine_gray import (
+    FineGray,
+    fine_gray,
+)
+from haemony.analysis.survival.formula import (
+    Missing,
+)
+from haemony.analysis.survival.frames import (
+    Tabular,
+    polars_table,
+)
+from haemony.analysis.survival.gray import (
+    GrayTest,
+    gray,
+)
 from haemony.analysis.survival.kaplan_meier import (
     Curve,
     Estimate,
@@ -46,42 +100,137 @@ from haemony.analysis.survival.kaplan_meier import (
     follow_up,
     kaplan_meier,
 )
-from haemony.analysis.survival.logrank import LogRank, logrank
-from haemony.analysis.survival.response import Surv
+from haemony.analysis.survival.logrank import (
+    LogRank,
+    Trend,
+    Weight,
+    logrank,
+)
+from haemony.analysis.survival.maxcombo import (
+    MaxCombo,
+    maxcombo,
+)
+from haemony.analysis.survival.nelson_aalen import (
+    HazardCurve,
+    NelsonAalen,
+    nelson_aalen,
+)
+from haemony.analysis.survival.pairwise import (
+    PairwiseLogRank,
+    pairwise_logrank,
+)
+from haemony.analysis.survival.profile import (
+    profile_intervals,
+)
+from haemony.analysis.survival.resampling import (
+    Bootstrap,
+    CrossValidation,
+    bootstrap,
+    cross_validate,
+)
+from haemony.analysis.survival.response import (
+    Surv,
+)
+from haemony.analysis.survival.restricted_mean import (
+    RestrictedMeans,
+    restricted_loss,
+    restricted_mean,
+)
+from haemony.analysis.survival.shared_frailty import (
+    FrailtyEffects,
+)
+from haemony.analysis.survival.standardised import (
+    StandardisedSurvival,
+    standardised_survival,
+)
+from haemony.analysis.survival.summarised import (
+    Shape,
+    SummarisedResult,
+    summarised_result,
+)
 
 __all__ = [
     "AalenJohansen",
     "BadCovariate",
     "BadFormula",
     "BadResponse",
+    "BadTable",
     "BeyondFollowUp",
+    "Bias",
+    "Bootstrap",
+    "CauseSpecificCox",
     "ChiSquared",
     "CollinearCovariates",
+    "Comparison",
     "Concordance",
     "ConstantCovariate",
     "CoxFit",
+    "CrossValidation",
     "Curve",
+    "ElasticNet",
+    "Episodes",
     "Estimate",
+    "FineGray",
+    "FrailtyEffects",
+    "GrayTest",
+    "HazardCurve",
     "Incidence",
     "KaplanMeier",
     "LogRank",
+    "MaxCombo",
     "Missing",
+    "NelsonAalen",
     "NothingToAnalyse",
+    "PairwiseLogRank",
+    "PenaltyChoice",
     "ProportionalHazards",
+    "RestrictedMeans",
     "Schoenfeld",
+    "Shape",
+    "StandardisedSurvival",
+    "SummarisedResult",
     "Surv",
+    "Tabular",
     "Transform",
+    "Treatment",
+    "Trend",
     "UnknownColumn",
+    "Weight",
     "aalen_johansen",
+    "bootstrap",
+    "cause_specific_cox",
+    "compare",
     "concordance",
+    "contrast",
     "cox",
+    "cox_snell",
+    "cross_validate",
     "deviance",
     "dfbeta",
+    "dfbetas",
+    "elastic_net",
+    "fine_gray",
     "follow_up",
+    "gray",
+    "hazard_ratios",
+    "joint_test",
     "kaplan_meier",
     "logrank",
     "martingale",
+    "maxcombo",
+    "merge_events",
+    "nelson_aalen",
+    "pairwise_logrank",
+    "per_cluster",
+    "polars_table",
+    "profile_intervals",
     "proportional_hazards",
+    "recurrent",
+    "restricted_loss",
+    "restricted_mean",
     "schoenfeld",
     "score_residuals",
+    "split",
+    "standardised_survival",
+    "summarised_result",
 ]

@@ -2,8 +2,8 @@
 
 Aalen OO, Johansen S (1978) An empirical transition matrix for non-homogeneous Markov chains based
 on censored observations. Scandinavian Journal of Statistics 5:141-150. The variance is the
-infinitesimal jackknife in closed form; without delayed entry it is the one that R's `survfit`
-gives.
+infinitesimal jackknife, the one that R's `survfit` gives: in closed form where each row counts once
+and is watched from the origin, and from the rows themselves with weights, clusters or late entry.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from haemony.analysis.survival import printing
 from haemony.analysis.survival.arrays import Floats, Integers
 from haemony.analysis.survival.counts import Counts, count
 from haemony.analysis.survival.faults import UnknownColumn
 from haemony.analysis.survival.formula import Missing
+from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.influence import Hazard, Stays, incidence_variance, on_grid
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
-from haemony.analysis.survival.kaplan_meier import greenwood_terms, grouped
+from haemony.analysis.survival.kaplan_meier import greenwood_terms, leaving
 from haemony.analysis.survival.response import Grid, Surv
+from haemony.analysis.survival.sample import Sample, sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,11 @@ class AalenJohansen:
                 return curve
         raise UnknownColumn(group, nearest=[curve.group for curve in self.curves])
 
+    def __str__(self) -> str:
+        n = sum(curve.n for curve in self.curves)
+        ends = pl.concat(_end(curve) for curve in self.curves)
+        return printing.page(printing.counted(n, None, self.missing.rows), printing.grid(ends))
+
     def at(self, times: ArrayLike) -> pl.DataFrame:
         """Incidences at given times: group, time, state, incidence, std_err, lower, upper.
 
@@ -99,9 +108,11 @@ class AalenJohansen:
 
 def aalen_johansen(
     formula: str | Surv,
-    table: pl.DataFrame | None = None,
+    table: Tabular | None = None,
     *,
     groups: ArrayLike | None = None,
+    weights: str | ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
     conf_type: ConfType = "log",
     level: float = 0.95,
 ) -> AalenJohansen:
@@ -109,9 +120,12 @@ def aalen_johansen(
 
     Args:
         formula: such as "Surv(days, outcome) ~ NPM1", where outcome is an Enum whose first category
-            means censored, or whole numbers with 0 for censored; or a `Surv` with several states.
+            means censored, or whole numbers with 0 for censored, with `cluster(id)` where several
+            rows belong to one patient; or a `Surv` with several states.
         table: the columns that the formula names; rows with a missing one are left out and counted.
         groups: (n,) labels, when a `Surv` is given.
+        weights: a column of case weights, or (n,) weights; the standard error is robust.
+        cluster: (n,) labels of patients, when a `Surv` is given.
         conf_type: the scale of the confidence limits, as R's `survfit` has it.
         level: coverage of the limits.
 
@@ -119,36 +133,38 @@ def aalen_johansen(
     >>> aalen_johansen("Surv(days, outcome) ~ 1", table).curves[0].incidence[-1]
     array([0.625, 0.375])
     """
-    response, of, _, missing = grouped(formula, table, groups, None, competing=True)
-    grid = Grid.of(response)
+    data = sample(
+        formula, table, groups=groups, weights=weights, cluster=cluster, competing=True
+    ).folded()
+    grid = Grid.of(data.response)
     curves = tuple(
-        _curve(
-            label,
-            response.states,
-            count(response, grid, np.flatnonzero(of.codes == code), None),
-            int(np.count_nonzero(of.codes == code)),
-            conf_type,
-            level,
-        )
-        for code, label in enumerate(of.labels)
+        _curve(data, grid, code, label, conf_type, level)
+        for code, label in enumerate(data.groups.labels)
     )
-    return AalenJohansen(curves, conf_type, level, missing)
+    return AalenJohansen(curves, conf_type, level, data.missing)
 
 
 def _curve(
-    group: str, states: tuple[str, ...], counts: Counts, n: int, conf_type: ConfType, level: float
+    data: Sample, grid: Grid, code: int, group: str, conf_type: ConfType, level: float
 ) -> Incidence:
+    rows = data.rows(code)
+    counts = count(data.response, grid, rows, data.weights)
     died = counts.n_event.sum(axis=1)
-    survival = np.cumprod((counts.n_risk - died) / counts.n_risk)
-    before = np.concatenate([[1.0], survival[:-1]])
+    before = survival_before(counts)
+    survival = before * (counts.n_risk - died) / counts.n_risk
     incidence = np.cumsum((before / counts.n_risk)[:, None] * counts.n_event, axis=0)
-    std_err = np.sqrt(_variance(counts, died, before, incidence))
+    if data.weights is None and data.cluster is None and grid.start is None:
+        variance = _variance(counts, died, before, incidence)
+    else:
+        stays = Stays.of(data.response, grid, rows, data.weights, data.cluster)
+        variance = _jackknife(stays, grid, counts, incidence)
+    std_err = np.sqrt(variance)
     log_se = np.divide(std_err, incidence, out=np.zeros_like(std_err), where=incidence > 0)
     lower, upper = confidence_limits(incidence, log_se, conf_type, level)
     return Incidence(
         group=group,
-        n=n,
-        states=states,
+        n=data.size(code),
+        states=data.response.states,
         times=counts.times,
         n_risk=counts.n_risk,
         n_event=counts.n_event,
@@ -158,6 +174,35 @@ def _curve(
         std_err=std_err,
         lower=lower,
         upper=upper,
+    )
+
+
+def _jackknife(stays: Stays, grid: Grid, counts: Counts, incidence: Floats) -> Floats:
+    """(T, J) robust variance of the incidences, from the rows of the group."""
+    seen = np.searchsorted(grid.times, counts.times)
+    loss = Hazard(*leaving(stays, counts, counts.n_event.sum(axis=1), seen))
+    variance = np.empty_like(incidence)
+    for kind, steps in enumerate(np.diff(incidence, axis=0, prepend=0.0).T):
+        gain = gaining(stays, counts, kind, seen)
+        curve = np.cumsum(on_grid(steps, seen, stays.size))
+        variance[:, kind] = incidence_variance(stays, kind + 1, curve, loss, gain)[seen]
+    return variance
+
+
+def survival_before(counts: Counts) -> Floats:
+    """(T,) the probability of no event of any kind before each time."""
+    died = counts.n_event.sum(axis=1)
+    survival = np.cumprod((counts.n_risk - died) / counts.n_risk)
+    return np.concatenate([[1.0], survival[:-1]])
+
+
+def gaining(stays: Stays, counts: Counts, kind: int, seen: Integers) -> Hazard:
+    """How a row moves the increments of an incidence while survival is held fixed; on the grid."""
+    events = counts.n_event[:, kind]
+    height = survival_before(counts) / counts.n_risk
+    return Hazard(
+        heights=on_grid(height, seen, stays.size),
+        drift=np.cumsum(on_grid(height * events / counts.n_risk, seen, stays.size)),
     )
 
 
@@ -184,6 +229,14 @@ def _variance(counts: Counts, died: Floats, before: Floats, incidence: Floats) -
     )
     mixed = incidence * running(both) - running(both * incidence)
     return np.maximum(quadratic + running(own) - 2 * mixed, 0.0)
+
+
+def _end(curve: Incidence) -> pl.DataFrame:
+    """The last values of each state, with the number of rows and of events."""
+    last = _frame(curve, np.array([len(curve.times)]), curve.times[-1:])
+    counted = last.with_columns(n=pl.lit(curve.n), events=pl.Series(curve.n_event.sum(axis=0)))
+    front = ["group", "state", "n", "events"]
+    return counted.select(*front, pl.all().exclude(front))
 
 
 def _frame(curve: Incidence, position: Integers, times: Floats) -> pl.DataFrame:

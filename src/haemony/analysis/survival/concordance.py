@@ -8,15 +8,17 @@ weight.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from haemony.analysis.survival import printing
 from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.dominance import range_sums, sums_below
-from haemony.analysis.survival.faults import BadFormula
+from haemony.analysis.survival.counts import stable_order, sums_by
+from haemony.analysis.survival.dominance import beside, passed
+from haemony.analysis.survival.faults import BadCovariate, BadFormula
 from haemony.analysis.survival.formula import (
     Missing,
     complete,
@@ -49,6 +51,30 @@ class Concordance:
     tied: float
     missing: Missing
 
+    @classmethod
+    def unknown(cls, missing: Missing | None = None) -> Self:
+        """What is said where no two patients can be compared."""
+        return cls(float("nan"), float("nan"), 0.0, 0.0, 0.0, missing or Missing())
+
+    def table(self) -> pl.DataFrame:
+        """One row: concordance, std_err, concordant, discordant, tied; null where unknown."""
+        return pl.DataFrame(
+            {
+                "concordance": [self.value],
+                "std_err": [self.std_err],
+                "concordant": [self.concordant],
+                "discordant": [self.discordant],
+                "tied": [self.tied],
+            }
+        ).with_columns(pl.col("concordance", "std_err").fill_nan(None))
+
+    def __str__(self) -> str:
+        """Print the figure and the pairs it rests on."""
+        left_out = self.missing.rows
+        said = f"{left_out:,} {'row' if left_out == 1 else 'rows'} left out: incomplete"
+        notes = [said] if left_out else []
+        return printing.page(printing.grid(self.table()), notes=notes)
+
 
 def concordance(
     formula: str | Surv,
@@ -72,6 +98,9 @@ def concordance(
         strata: (n,) labels within which alone pairs are formed, when a `Surv` is given.
         higher: what a higher score is meant to predict, longer or shorter survival.
 
+    Raises:
+        BadCovariate: the scores are missing, or not one for each follow-up.
+
     >>> table = pl.DataFrame({"days": [5, 8, 11, 20], "died": [1, 1, 0, 1], "risk": [9, 4, 5, 1]})
     >>> concordance("Surv(days, died) ~ risk", table, higher="shorter").value
     0.8
@@ -81,7 +110,7 @@ def concordance(
         n = len(formula)
         return compare_pairs(
             formula,
-            sign * np.asarray(score, dtype=np.float64),
+            sign * _finite(score, n),
             weights=np.ones(n)
             if weights is None
             else positive_weights(np.asarray(weights), "weights"),
@@ -100,6 +129,18 @@ def concordance(
     )
 
 
+def _finite(score: ArrayLike | None, n: int) -> Floats:
+    """Scores (n,), refused unless there is a finite one for each follow-up."""
+    values = np.asarray(np.nan if score is None else score, dtype=np.float64)
+    if values.shape != (n,) or not np.isfinite(values).all():
+        raise BadCovariate(
+            "score",
+            reason=f"has shape {values.shape} for {n} follow-ups, or missing values",
+            remedy="give one finite number for each",
+        )
+    return values
+
+
 def compare_pairs(
     response: Surv,
     score: Floats,
@@ -111,95 +152,141 @@ def compare_pairs(
 ) -> Concordance:
     """Concordance of a score (n,) that is meant to rise with survival, in O(n log n)."""
     grid = Grid.of(response)
-    rank = np.unique(score, return_inverse=True)[1]
-    width = 2 * (len(grid.times) + 1)
-    died = np.flatnonzero(response.died)
-    leaving = strata * width + 2 * grid.stop + ~response.died
-    pairs = _pairs(died, rank, weights, strata * width, leaving, leaving[died] + 1)
+    bits = (2 * len(grid.times)).bit_length()
+    leaving = Points(
+        score=score,
+        strata=strata,
+        key=2 * grid.stop + ~response.died,
+        early=response.died,
+        late=np.ones(len(response), dtype=np.bool_),
+        weight=None if (weights == 1).all() else weights,
+    )
+    pairs = _pairs(leaving, bits)
     if grid.start is not None:
-        entering = strata * width + 2 * grid.start
-        pairs = pairs - _pairs(died, rank, weights, strata * width, entering, leaving[died])
+        absent = _pairs(_not_yet_there(leaving, 2 * grid.start + 1), bits)
+        pairs -= absent[:, : len(response)] + absent[:, len(response) :]
     return _summary(pairs, weights, cluster, missing or Missing())
 
 
-def _pairs(
-    died: Integers,
-    rank: Integers,
-    weights: Floats,
-    floor: Integers,
-    key: Integers,
-    threshold: Integers,
-) -> Floats:
-    """Weighted numbers (n, 3) of concordant, discordant and tied pairs that each row belongs to.
+@dataclass(frozen=True, eq=False)
+class Points:
+    """What may be compared: in a stratum, an early point with a late one of higher key.
 
-    A row that dies forms a pair with each row of its stratum whose key reaches its threshold.
-
-    Args:
-        died: (E,) the rows that die.
-        rank: (n,) of the scores.
-        weights: (n,) case weights.
-        floor: (n,) the lowest possible key of each row's stratum.
-        key: (n,) keys, sortable over all strata.
-        threshold: (E,) of the rows that die.
+    Attributes:
+        score: (n,) meant to rise with survival.
+        strata: (n,) codes.
+        key: (n,) whole numbers that rise with time.
+        early: (n,) whether a point can be the one that dies first.
+        late: (n,) whether it can be the one that outlives.
+        weight: (n,) or None for one each.
     """
-    others, earlier = np.argsort(key, kind="stable"), np.argsort(threshold, kind="stable")
-    sorted_key, sorted_threshold = key[others], threshold[earlier]
-    dead = died[earlier]
-    ceiling = np.searchsorted(floor[others], floor[died], side="right")
-    shared = np.bincount(rank)[rank] > 1
-    worse, equal, better = _split(
-        rank[others],
-        weights[others],
-        np.searchsorted(sorted_key, threshold, side="left"),
-        ceiling,
-        rank[died],
-        shared[died],
+
+    score: Floats
+    strata: Integers
+    key: Integers
+    early: Flags
+    late: Flags
+    weight: Floats | None
+
+    def taken(self, order: Integers) -> Points:
+        """The same points in another order."""
+        return Points(
+            self.score[order],
+            self.strata[order],
+            self.key[order],
+            self.early[order],
+            self.late[order],
+            None if self.weight is None else self.weight[order],
+        )
+
+
+def _not_yet_there(leaving: Points, entering: Integers) -> Points:
+    """The deaths (n,), and as points that outlive them the entries (n,) that come after."""
+    never = np.zeros_like(leaving.early)
+    weight = leaving.weight
+    return Points(
+        score=np.tile(leaving.score, 2),
+        strata=np.tile(leaving.strata, 2),
+        key=np.concatenate([leaving.key, entering]),
+        early=np.concatenate([leaving.early, never]),
+        late=np.concatenate([never, leaving.late]),
+        weight=None if weight is None else np.tile(weight, 2),
     )
-    pairs = np.zeros((len(rank), 3))
-    pairs[died] = np.column_stack([better, worse, equal])
-    worse, equal, better = _split(
-        rank[dead],
-        weights[dead],
-        np.searchsorted(floor[dead], floor, side="left"),
-        np.searchsorted(sorted_threshold, key, side="right"),
-        rank,
-        shared,
-    )
-    return pairs + np.column_stack([worse, better, equal])
 
 
-def _split(
-    ranks: Integers,
-    weights: Floats,
-    begin: Integers,
-    end: Integers,
-    own: Integers,
-    shared: Flags,
-) -> tuple[Floats, Floats, Floats]:
-    """Weights (m,) of the points in each range that rank below, at and above each query's own.
+def _pairs(points: Points, bits: int) -> Floats:
+    """Weighted numbers (3, n) of each point's pairs: all, concordant less discordant, and tied.
 
-    Only queries whose rank is shared by several rows are asked for equals.
+    In a line by score, equals by key, the pairs of a point are concordant where the late one stands
+    behind. Pairs with equal scores, which stand so too, are then taken off.
     """
-    end = np.maximum(begin, end)
-    case = None if (weights == 1).all() else weights
-    everything = range_sums(case, begin, end)
-    below = sums_below(ranks, case, begin, end, own)
-    up_to = below.copy()
-    up_to[shared] = sums_below(ranks, case, begin[shared], end[shared], own[shared] + 1)
-    return below, up_to - below, everything - up_to
+    order = _line(points, bits)
+    line = points.taken(order)
+    weight = np.ones(len(order)) if line.weight is None else line.weight
+    early, late = weight * line.early, weight * line.late
+    place = (line.strata << bits) | line.key
+    known, code = _coded(place)
+    after, before = beside(
+        _begins(known >> bits),
+        np.ones(len(known), dtype=np.bool_),
+        sums_by(code, early, len(known)),
+        sums_by(code, late, len(known)),
+    )
+    as_early, as_late = after[code] * line.early, before[code] * line.late
+    net = 2 * passed(place, line.early, line.late, line.weight, bits=bits) + as_early - as_late
+    tied = np.zeros_like(net)
+    other_score = _begins(line.score) | _begins(line.strata)
+    if not other_score.all():
+        after, before = beside(other_score, other_score | _begins(place), early, late)
+        tied = after * line.early + before * line.late
+    pairs = np.empty((3, len(order)))
+    for row, values in zip(pairs, (as_early + as_late, net - tied, tied), strict=True):
+        row[order] = values
+    return pairs
+
+
+def _coded(places: Integers) -> tuple[Integers, Integers]:
+    """Sorted distinct places, or all up to the highest if they are few, and each one's position."""
+    highest = int(places.max(initial=0))
+    if highest <= 4 * len(places) + 10_000:
+        return np.arange(highest + 1), places
+    known, code = np.unique(places, return_inverse=True)
+    return known, code
+
+
+def _line(points: Points, bits: int) -> Integers:
+    """The order (n,) by stratum, then score, then key."""
+    order = np.argsort(points.score)
+    other = _begins(points.score[order])
+    if not other.all():
+        rank = np.empty_like(order)
+        rank[order] = np.cumsum(other)
+        order = np.argsort((rank << bits) | points.key)
+    if points.strata.any():
+        order = order[stable_order(points.strata[order])]
+    return order
+
+
+def _begins(values: NDArray[np.generic]) -> Flags:
+    """Whether each of sorted values (n,) differs from the one before."""
+    return np.concatenate([[True], values[1:] != values[:-1]])
 
 
 def _summary(
     pairs: Floats, weights: Floats, cluster: Integers | None, missing: Missing
 ) -> Concordance:
-    concordant, discordant, tied = (float(total) for total in weights @ pairs / 2)
-    comparable = concordant + discordant + tied
+    comparable, net, tied = (float(total) for total in pairs @ weights / 2)
     if not comparable:
-        return Concordance(float("nan"), float("nan"), 0.0, 0.0, 0.0, missing)
-    value = (concordant + tied / 2) / comparable
-    agreement = pairs[:, 0] + pairs[:, 2] / 2 - value * pairs.sum(axis=1)
-    influence = weights * agreement / comparable
+        return Concordance.unknown(missing)
+    lead = net / comparable
+    influence = weights * (pairs[1] - lead * pairs[0]) / (2 * comparable)
     if cluster is not None:
         influence = np.bincount(cluster, influence)
-    std_err = float(np.sqrt(influence @ influence))
-    return Concordance(value, std_err, concordant, discordant, tied, missing)
+    return Concordance(
+        value=(1 + lead) / 2,
+        std_err=float(np.sqrt(influence @ influence)),
+        concordant=(comparable - tied + net) / 2,
+        discordant=(comparable - tied - net) / 2,
+        tied=tied,
+        missing=missing,
+    )

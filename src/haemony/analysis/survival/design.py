@@ -97,11 +97,22 @@ def _build(
         with np.errstate(all="ignore"):
             return spec.get_model_matrix(data, context=TRANSFORMS | factors)
     except formulaic.errors.FormulaicError as error:
+        if isinstance(error.__cause__, BadCovariate):
+            raise error.__cause__ from error
         raise BadCovariate(
             ", ".join(columns),
             reason="cannot be transformed as the formula asks",
             remedy="check the arguments of the transformation and the range of the values",
         ) from error
+
+
+def term_name(term: str) -> str:
+    """A term of a formula as `Design.terms` has it.
+
+    >>> term_name("`age`"), term_name("log(wbc)")
+    ('age', 'log(wbc)')
+    """
+    return str(next(part for part in formulaic.Formula(f"0 + {term}") if str(part) != "0"))
 
 
 def _number(column: pl.Series) -> pl.Series:

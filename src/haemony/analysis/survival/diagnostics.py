@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 from scipy.special import xlogy
 
+from haemony.analysis.survival import printing
 from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.cox import ChiSquared, CoxFit
-from haemony.analysis.survival.faults import BadResponse
+from haemony.analysis.survival.cox import ChiSquared, CoxFit, require_residuals
+from haemony.analysis.survival.faults import BadCovariate, BadResponse
 from haemony.analysis.survival.kaplan_meier import kaplan_meier
 from haemony.analysis.survival.newton import solve
 from haemony.analysis.survival.response import distinct
@@ -52,6 +53,10 @@ class ProportionalHazards:
                 "p": [test.p for test in tests],
             }
         )
+
+    def __str__(self) -> str:
+        """Print as R's `cox.zph`."""
+        return printing.page(printing.grid(self.table(), p_values=("p",)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +95,13 @@ def proportional_hazards(fit: CoxFit, transform: Transform = "km") -> Proportion
     >>> test.terms, test.overall.df
     (('x',), 1)
     """
+    require_residuals(fit)
+    if fit.frailty or fit.data.ridge is not None or fit.data.bias == "reduced":
+        raise BadCovariate(
+            "the fit",
+            reason="is penalised, and the test is for unpenalised ones",
+            remedy="fit without ridge, frailty or Firth's term to look at proportionality",
+        )
     centred = fit.centred
     trend = _trend(fit, transform)
     deaths = centred.likelihood.sets.deaths
@@ -113,6 +125,7 @@ def schoenfeld(fit: CoxFit) -> Schoenfeld:
 
     The scaled ones estimate the coefficient at each death (Grambsch and Therneau 1994).
     """
+    require_residuals(fit)
     centred = fit.centred
     part = centred.likelihood
     rows = part.sets.death_rows
@@ -143,6 +156,7 @@ def deviance(fit: CoxFit) -> Floats:
 
 def score_residuals(fit: CoxFit) -> Floats:
     """(n, p) each row's share of the derivative of the log-likelihood."""
+    require_residuals(fit)
     return _in_given_order(fit, fit.centred.score_rows())
 
 
@@ -150,6 +164,35 @@ def dfbeta(fit: CoxFit) -> Floats:
     """(n, p) approximate change of each coefficient if the row were left out, weight included."""
     weighted = fit.data.weights[:, None] * score_residuals(fit)
     return np.asarray(weighted @ fit.naive_covariance)
+
+
+def dfbetas(fit: CoxFit) -> Floats:
+    """(n, p) the same changes in model-based standard errors, as in R."""
+    return np.asarray(dfbeta(fit) / np.sqrt(np.diag(fit.naive_covariance)))
+
+
+def cox_snell(fit: CoxFit) -> Floats:
+    """(n,) events expected of each row; like censored unit exponentials if the model holds.
+
+    Cox DR, Snell EJ (1968) A general definition of residuals. JRSS B 30:248-275.
+    """
+    return np.asarray(fit.data.response.died - martingale(fit))
+
+
+def per_cluster(fit: CoxFit, residuals: Floats) -> Floats:
+    """Sums (C,) or (C, p) of residuals (n,) or (n, p) over the rows of each cluster, in order.
+
+    Raises:
+        BadCovariate: the model has no cluster.
+    """
+    cluster = fit.data.cluster
+    if cluster is None:
+        raise BadCovariate(
+            "cluster", reason="is not in the model", remedy="add cluster(...) to the formula"
+        )
+    sums = np.zeros((int(cluster.max()) + 1, *residuals.shape[1:]))
+    np.add.at(sums, cluster, residuals)
+    return sums
 
 
 def _in_given_order(fit: CoxFit, values: Floats) -> Floats:

@@ -18,6 +18,14 @@ class BadFormula(UsageError):
         )
 
 
+class BadTable(UsageError):
+    """A table is not one, or its columns do not fit together."""
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        self.reason, self.remedy = reason, remedy
+        super().__init__(f"{reason}; {remedy}")
+
+
 class UnknownColumn(UsageError):
     """A formula names a column that the table does not have."""
 

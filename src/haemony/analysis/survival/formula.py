@@ -9,14 +9,16 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import formulaic
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from haemony.analysis.survival import splines
 from haemony.analysis.survival.arrays import Floats, Integers
 from haemony.analysis.survival.faults import (
     BadCovariate,
@@ -25,9 +27,11 @@ from haemony.analysis.survival.faults import (
     NothingToAnalyse,
     UnknownColumn,
 )
+from haemony.analysis.survival.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.response import Surv
 
-SPECIAL = ("strata", "cluster", "offset")
+SPECIAL = ("strata", "cluster", "offset", "frailty", "ridge")
+Distribution = Literal["gamma", "gaussian"]
 TRANSFORMS = {
     **{
         name: formulaic.transforms.TRANSFORMS[name]
@@ -35,6 +39,8 @@ TRANSFORMS = {
     },
     "sqrt": np.sqrt,
     "log1p": np.log1p,
+    "ns": splines.ns,
+    "rcs": splines.rcs,
 }
 _ALLOWED = (
     ast.Expression,
@@ -55,6 +61,36 @@ _ALLOWED = (
 
 
 @dataclass(frozen=True)
+class Ridge:
+    """Terms whose coefficients are drawn towards zero.
+
+    Attributes:
+        terms: which.
+        theta: the penalty is theta/2 times the sum of squared coefficients.
+        scale: whether coefficients are those of covariates with variance one, as in R.
+    """
+
+    terms: tuple[str, ...]
+    theta: float
+    scale: bool = True
+
+
+@dataclass(frozen=True)
+class Frailty:
+    """A hazard that patients of one group share.
+
+    Attributes:
+        column: which patients belong together.
+        distribution: of the frailty; "gaussian" on the logarithmic scale.
+        theta: its variance, or None to estimate it.
+    """
+
+    column: str
+    distribution: Distribution = "gamma"
+    theta: float | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """A formula taken apart.
 
@@ -67,6 +103,8 @@ class Model:
         cluster: the column that says which rows belong together, if any.
         offset: the columns added to the linear predictor with coefficient one.
         columns: every column that the formula needs, in order of mention.
+        ridges: terms that are penalised; they are among `terms` as well.
+        frailty: the shared frailty, if any.
     """
 
     text: str
@@ -77,6 +115,8 @@ class Model:
     cluster: str | None
     offset: tuple[str, ...]
     columns: tuple[str, ...]
+    ridges: tuple[Ridge, ...] = ()
+    frailty: Frailty | None = None
 
 
 @dataclass(frozen=True)
@@ -130,17 +170,25 @@ def read(formula: str) -> Model:
     specials: dict[str, list[str]] = {name: [] for name in SPECIAL}
     terms: list[str] = []
     covariates: list[str] = []
+    ridges: list[Ridge] = []
+    frailties: list[Frailty] = []
     columns = list(response)
     for term in _terms(right, formula):
         special, names = _special(term, formula)
         columns += names
-        if special:
+        if special == "ridge":
+            ridges.append(_ridge(term, formula))
+            terms += ridges[-1].terms
+            covariates += names
+        elif special == "frailty":
+            frailties.append(_frailty(term, formula))
+        elif special:
             specials[special] += names
         else:
             terms.append(_quoted(term))
             covariates += names
-    if len(specials["cluster"]) > 1:
-        raise BadFormula(formula, reason="only one column can be the cluster")
+    if len(specials["cluster"]) > 1 or len(frailties) > 1:
+        raise BadFormula(formula, reason="only one column can be the cluster or the frailty")
     return Model(
         text=formula,
         response=response,
@@ -150,24 +198,30 @@ def read(formula: str) -> Model:
         cluster=next(iter(specials["cluster"]), None),
         offset=tuple(specials["offset"]),
         columns=tuple(dict.fromkeys(columns)),
+        ridges=tuple(ridges),
+        frailty=next(iter(frailties), None),
     )
 
 
 def complete(
     formula: str,
-    table: pl.DataFrame | None,
+    table: Tabular | None,
     *,
     weights: str | ArrayLike | None = None,
     competing: bool = False,
+    also: Sequence[str] = (),
+    penalised: bool = False,
     **arrays: ArrayLike | None,
 ) -> Complete:
     """Keep the rows of a table that a formula can use, and count the others.
 
     Args:
         formula: for example "Surv(os_days, os_event) ~ age + NPM1".
-        table: one row per patient, or per patient and interval.
+        table: one row per patient, or per patient and interval; Polars, pandas, or arrays by name.
         weights: the column of case weights.
         competing: whether the event column names several kinds of event.
+        also: more columns to keep, in which rows must be complete too.
+        penalised: whether the estimator knows `ridge(...)` and `frailty(...)`.
         arrays: what only a `Surv` may bring, so that nothing is ignored in silence.
     """
     model = read(formula)
@@ -178,12 +232,10 @@ def complete(
         raise BadFormula(formula, reason="weights beside it are the name of a column")
     if table is None:
         raise BadFormula(formula, reason="it comes without a table")
-    needed = [*model.columns, *([weights] if weights else [])]
-    for column in needed:
-        if column not in table.columns:
-            near = difflib.get_close_matches(column, table.columns, n=2)
-            raise UnknownColumn(column, nearest=near)
-    chosen = _nan_to_null(table.select(needed))
+    if not penalised and (model.ridges or model.frailty):
+        raise BadFormula(formula, reason="ridge and frailty belong to the Cox model")
+    needed = list(dict.fromkeys([*model.columns, *([weights] if weights else []), *also]))
+    chosen = _nan_to_null(polars_table(table, known_columns(needed, column_names(table))))
     kept = chosen.drop_nulls()
     if kept.is_empty():
         raise NothingToAnalyse(
@@ -203,6 +255,15 @@ def complete(
         weights=None if weights is None else positive_weights(kept[weights].to_numpy(), weights),
         missing=missing,
     )
+
+
+def known_columns(needed: Sequence[str], present: Sequence[str]) -> Sequence[str]:
+    """The columns needed, refused with the nearest names unless all are present."""
+    for column in needed:
+        if column not in present:
+            near = difflib.get_close_matches(column, present, n=2)
+            raise UnknownColumn(column, nearest=near)
+    return needed
 
 
 def group_columns(model: Model) -> tuple[str, ...]:
@@ -312,6 +373,49 @@ def _special(term: formulaic.parser.types.Term, formula: str) -> tuple[str | Non
     if special and len(term.factors) > 1:
         raise BadFormula(formula, reason=f"{special}(...) cannot be part of an interaction")
     return special, names
+
+
+def _arguments(
+    term: formulaic.parser.types.Term, formula: str, known: Mapping[str, object]
+) -> tuple[list[ast.expr], dict[str, Any]]:
+    """The positional arguments of a special term, and its named ones over their defaults."""
+    call = _checked(term.factors[0].expr, formula)
+    if not isinstance(call, ast.Call) or not call.args:
+        raise BadFormula(formula, reason=f"{term} names no column")
+    given = dict(known)
+    for keyword in call.keywords:
+        try:
+            if keyword.arg is None or keyword.arg not in known:
+                raise ValueError(keyword.arg)
+            given[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError as error:
+            raise BadFormula(
+                formula, reason=f"{term} takes {', '.join(known)} as numbers or texts, nothing else"
+            ) from error
+    return call.args, given
+
+
+def _ridge(term: formulaic.parser.types.Term, formula: str) -> Ridge:
+    parts, given = _arguments(term, formula, {"theta": None, "scale": True})
+    theta = given["theta"]
+    if not isinstance(theta, int | float) or not 0 <= theta < np.inf:
+        raise BadFormula(formula, reason=f"{term} needs theta, a number of at least 0")
+    terms = [
+        _quoted_name(part.id) if isinstance(part, ast.Name) else ast.unparse(part) for part in parts
+    ]
+    return Ridge(tuple(terms), float(theta), bool(given["scale"]))
+
+
+def _frailty(term: formulaic.parser.types.Term, formula: str) -> Frailty:
+    parts, given = _arguments(term, formula, {"distribution": "gamma", "theta": None})
+    theta, distribution = given["theta"], given["distribution"]
+    if len(parts) != 1 or not isinstance(parts[0], ast.Name):
+        raise BadFormula(formula, reason=f"{term} is not about one column")
+    if distribution not in ("gamma", "gaussian"):
+        raise BadFormula(formula, reason="a frailty is 'gamma' or 'gaussian'")
+    if theta is not None and not (isinstance(theta, int | float) and 0 < theta < np.inf):
+        raise BadFormula(formula, reason=f"{term} has a variance that is not a positive number")
+    return Frailty(parts[0].id, distribution, None if theta is None else float(theta))
 
 
 def _checked(expression: str, formula: str) -> ast.expr:

@@ -1,33 +1,32 @@
 """Survival curves of groups of patients, with the conventions of R's `survfit`.
 
 Kaplan EL, Meier P (1958) Nonparametric estimation from incomplete observations. Journal of the
-American Statistical Association 53:457-481. Greenwood M (1926) for the variance.
+American Statistical Association 53:457-481. Greenwood M (1926) for the variance; the robust one is
+the infinitesimal jackknife, as in Therneau TM, Grambsch PM (2000) Modeling Survival Data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from haemony.analysis.survival import printing
 from haemony.analysis.survival.arrays import Floats, Integers
 from haemony.analysis.survival.counts import Counts, count
-from haemony.analysis.survival.faults import BeyondFollowUp, UnknownColumn
-from haemony.analysis.survival.formula import (
-    Groups,
-    Missing,
-    complete,
-    group_columns,
-    groups_from,
-    groups_of,
-    positive_weights,
-)
+from haemony.analysis.survival.faults import BadCovariate, BeyondFollowUp, UnknownColumn
+from haemony.analysis.survival.formula import Missing
+from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.influence import Stays, hazard_variance, on_grid
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 from haemony.analysis.survival.response import Grid, Surv
+from haemony.analysis.survival.sample import Sample, check_choice, sample
 
+Variance = Literal["greenwood", "robust"]
 ROUNDING = 1e-9
 
 
@@ -52,7 +51,7 @@ class Curve:
         n_event: (T,) weighted number of events.
         n_censored: (T,) weighted number censored.
         survival: (T,) probability of surviving beyond each time.
-        std_err: (T,) Greenwood standard error of the survival; NaN once nobody survives.
+        std_err: (T,) standard error of the survival; NaN once nobody survives.
         lower: (T,) lower confidence limit.
         upper: (T,) upper confidence limit.
     """
@@ -117,12 +116,16 @@ class KaplanMeier:
         conf_type: the scale of the confidence limits.
         level: their coverage.
         missing: rows left out as incomplete.
+        variance: which variance the standard errors come from.
+        notes: what a reader must know.
     """
 
     curves: tuple[Curve, ...]
     conf_type: ConfType
     level: float
     missing: Missing
+    variance: Variance = "greenwood"
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, group: str) -> Curve:
         """The curve of the group of this name."""
@@ -130,6 +133,14 @@ class KaplanMeier:
             if curve.group == group:
                 return curve
         raise UnknownColumn(group, nearest=[curve.group for curve in self.curves])
+
+    def __str__(self) -> str:
+        n, events = sum(curve.n for curve in self.curves), sum(c.events for c in self.curves)
+        return printing.page(
+            printing.counted(n, events, self.missing.rows),
+            printing.grid(self.median),
+            notes=self.notes,
+        )
 
     @property
     def median(self) -> pl.DataFrame:
@@ -180,20 +191,28 @@ class KaplanMeier:
 
 def kaplan_meier(
     formula: str | Surv,
-    table: pl.DataFrame | None = None,
+    table: Tabular | None = None,
     *,
     groups: ArrayLike | None = None,
     weights: str | ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    variance: Variance | None = None,
     conf_type: ConfType = "log",
     level: float = 0.95,
 ) -> KaplanMeier:
     """Estimate the survival curve of each group (Kaplan and Meier 1958).
 
     Args:
-        formula: such as "Surv(os_days, os_event) ~ NPM1", or "~ 1" for everybody; or a `Surv`.
+        formula: such as "Surv(os_days, os_event) ~ NPM1", or "~ 1" for everybody, with
+            `cluster(id)` where several rows belong to one patient; or a `Surv`.
         table: the columns that the formula names; rows with a missing one are left out and counted.
         groups: (n,) labels, when a `Surv` is given.
-        weights: a column of case weights, or (n,) weights; the standard error takes them as counts.
+        weights: a column of case weights, or (n,) weights.
+        cluster: (n,) labels of patients, when a `Surv` is given.
+        variance: "greenwood" takes weights as counts; "robust" is the infinitesimal jackknife over
+            rows or clusters, right for weights of inverse probability. By default robust with a
+            cluster and Greenwood's otherwise (R's `survfit` also turns robust by itself when
+            weights are not whole numbers; here a note says so).
         conf_type: the scale of the confidence limits: log, log-log, plain, arcsin or logit.
         level: coverage of the limits.
 
@@ -208,24 +227,19 @@ def kaplan_meier(
     >>> curve.median.value
     18.0
     """
-    response, of, weight, missing = grouped(formula, table, groups, weights)
-    grid = Grid.of(response)
+    data = sample(formula, table, groups=groups, weights=weights, cluster=cluster).folded()
+    chosen = choose_variance(data, variance)
+    grid = Grid.of(data.response)
     curves = tuple(
-        _curve(
-            label,
-            int(np.count_nonzero(of.codes == code)),
-            count(response, grid, _rows(of, code), weight),
-            conf_type,
-            level,
-        )
-        for code, label in enumerate(of.labels)
+        _curve(data, grid, code, label, chosen, conf_type, level)
+        for code, label in enumerate(data.groups.labels)
     )
-    return KaplanMeier(curves, conf_type, level, missing)
+    return KaplanMeier(curves, conf_type, level, data.missing, chosen, _notes(data, chosen))
 
 
 def follow_up(
     formula: str | Surv,
-    table: pl.DataFrame | None = None,
+    table: Tabular | None = None,
     *,
     groups: ArrayLike | None = None,
     conf_type: ConfType = "log",
@@ -240,30 +254,32 @@ def follow_up(
     >>> follow_up("Surv(days, died) ~ 1", table).curves[0].median.value
     23.0
     """
-    response, of, _, missing = grouped(formula, table, groups, None)
-    watched = kaplan_meier(response.reversed(), groups=of.codes, conf_type=conf_type, level=level)
-    named = tuple(
-        replace(curve, group=label) for curve, label in zip(watched.curves, of.labels, strict=True)
+    data = sample(formula, table, groups=groups).folded()
+    watched = kaplan_meier(
+        data.response.reversed(), groups=data.groups.codes, conf_type=conf_type, level=level
     )
-    return KaplanMeier(named, conf_type, level, missing)
+    named = tuple(
+        replace(curve, group=label)
+        for curve, label in zip(watched.curves, data.groups.labels, strict=True)
+    )
+    return KaplanMeier(named, conf_type, level, data.missing)
 
 
-def grouped(
-    formula: str | Surv,
-    table: pl.DataFrame | None,
-    groups: ArrayLike | None,
-    weights: str | ArrayLike | None,
-    *,
-    competing: bool = False,
-) -> tuple[Surv, Groups, Floats | None, Missing]:
-    """The response, the groups, the weights and the missing rows, from a formula or from arrays."""
-    if isinstance(formula, Surv):
-        labels = None if groups is None else np.asarray(groups)
-        weight = None if weights is None else positive_weights(np.asarray(weights), "weights")
-        return formula, groups_from(labels, len(formula)), weight, Missing()
-    data = complete(formula, table, weights=weights, competing=competing, groups=groups)
-    of = groups_of(data.table, [*group_columns(data.model), *data.model.strata])
-    return data.response, of, data.weights, data.missing
+def choose_variance(data: Sample, asked: Variance | None) -> Variance:
+    """The variance asked for; by default robust with a cluster and Greenwood's without.
+
+    Raises:
+        BadCovariate: it has no such name, or Greenwood's is asked for in spite of a cluster.
+    """
+    if asked is not None:
+        check_choice(asked, "variance", get_args(Variance))
+    if asked == "greenwood" and data.cluster is not None:
+        raise BadCovariate(
+            "variance",
+            reason="of Greenwood takes rows as independent, but a cluster is named",
+            remedy="choose 'robust', or leave out the cluster",
+        )
+    return asked or ("greenwood" if data.cluster is None else "robust")
 
 
 def greenwood_terms(n_risk: Floats, n_event: Floats) -> Floats:
@@ -272,19 +288,44 @@ def greenwood_terms(n_risk: Floats, n_event: Floats) -> Floats:
     return np.divide(n_event, n_risk * left, out=np.zeros_like(n_risk), where=left > 0)
 
 
-def _rows(of: Groups, code: int) -> Integers | slice:
-    return slice(None) if len(of.labels) == 1 else np.flatnonzero(of.codes == code)
+def fractional(weights: Floats | None) -> bool:
+    """Whether some weights are not whole numbers, and so cannot be counts."""
+    return weights is not None and not np.array_equal(weights, np.rint(weights))
 
 
-def _curve(group: str, n: int, counts: Counts, conf_type: ConfType, level: float) -> Curve:
+def _notes(data: Sample, variance: Variance) -> tuple[str, ...]:
+    if variance == "greenwood" and fractional(data.weights):
+        return (
+            "the standard errors take weights as counts, but they are not whole numbers; "
+            "for weights of inverse probability choose variance='robust'",
+        )
+    return ()
+
+
+def _curve(
+    data: Sample,
+    grid: Grid,
+    code: int,
+    group: str,
+    variance: Variance,
+    conf_type: ConfType,
+    level: float,
+) -> Curve:
+    rows = data.rows(code)
+    counts = count(data.response, grid, rows, data.weights)
     died = counts.n_event.sum(axis=1)
     survival = np.cumprod((counts.n_risk - died) / counts.n_risk)
-    log_se = np.sqrt(np.cumsum(greenwood_terms(counts.n_risk, died)))
-    log_se = np.where(survival > 0, log_se, np.nan)
+    if variance == "greenwood":
+        log_variance = np.cumsum(greenwood_terms(counts.n_risk, died))
+    else:
+        stays = Stays.of(data.response, grid, rows, data.weights, data.cluster)
+        seen = np.searchsorted(grid.times, counts.times)
+        log_variance = hazard_variance(stays, *leaving(stays, counts, died, seen))[seen]
+    log_se = np.where(survival > 0, np.sqrt(log_variance), np.nan)
     lower, upper = confidence_limits(survival, log_se, conf_type, level)
     return Curve(
         group=group,
-        n=n,
+        n=data.size(code),
         times=counts.times,
         n_risk=counts.n_risk,
         n_event=died,
@@ -294,6 +335,14 @@ def _curve(group: str, n: int, counts: Counts, conf_type: ConfType, level: float
         lower=lower,
         upper=upper,
     )
+
+
+def leaving(stays: Stays, counts: Counts, died: Floats, seen: Integers) -> tuple[Floats, Floats]:
+    """How a row moves log survival: heights and drift on the grid; nothing once nobody is left."""
+    left = counts.n_risk - died
+    height = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
+    drift = np.cumsum(on_grid(greenwood_terms(counts.n_risk, died), seen, stays.size))
+    return on_grid(height, seen, stays.size), drift
 
 
 def _crossing(times: Floats, line: Floats, height: float) -> float:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, lapack
 
 from haemony.analysis.survival.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.faults import CollinearCovariates
-from haemony.analysis.survival.partial_likelihood import Moments, PartialLikelihood
 
 MOST_STEPS = 50
 MOST_HALVINGS = 30
@@ -24,15 +24,82 @@ FARTHEST = 200.0
 DEPENDENT = 1e-10
 
 
+class Point(Protocol):
+    """A log-likelihood at one value of p coefficients."""
+
+    @property
+    def log_likelihood(self) -> float:
+        """Its height."""
+
+    def score(self) -> Floats:
+        """(p,) its slope."""
+
+    def information(self) -> Floats:
+        """(p, p) minus its curvature."""
+
+
+P = TypeVar("P", bound=Point)
+P_co = TypeVar("P_co", bound=Point, covariant=True)
+
+
+class Likelihood(Protocol[P_co]):
+    """A log-likelihood of coefficients of covariates x (n, p)."""
+
+    @property
+    def x(self) -> Floats:
+        """(n, p) covariates."""
+
+    def at(self, beta: Floats) -> P_co:
+        """The log-likelihood at coefficients (p,)."""
+
+
+class Penalty(Protocol):
+    """What is taken from a log-likelihood for large coefficients; its curvature is diagonal."""
+
+    def value(self, beta: Floats) -> float:
+        """What coefficients (p,) cost."""
+
+    def slope(self, beta: Floats) -> Floats:
+        """(p,) the derivative of the cost."""
+
+    def curvature(self, beta: Floats) -> Floats:
+        """(p,) the second derivative, by coefficient."""
+
+
 @dataclass(frozen=True, eq=False)
-class Maximum:
-    """Where the partial likelihood is highest.
+class Quadratic:
+    """Half the weighted sum of squared coefficients: a ridge, or normal random effects.
+
+    Attributes:
+        weight: (p,) of each coefficient; zero leaves it free.
+    """
+
+    weight: Floats
+
+    def value(self, beta: Floats) -> float:
+        """What coefficients (p,) cost."""
+        return float(self.weight @ beta**2 / 2)
+
+    def slope(self, beta: Floats) -> Floats:
+        """(p,) the derivative of the cost."""
+        return self.weight * beta
+
+    def curvature(self, beta: Floats) -> Floats:  # noqa: ARG002 the same everywhere
+        """(p,) the second derivative."""
+        return self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum(Generic[P_co]):
+    """Where a partial likelihood, less its penalty, is highest.
 
     Attributes:
         beta: (p,) coefficients.
         moments: the likelihood there.
         start: the likelihood at coefficients zero.
-        information: (p, p) there.
+        information: (p, p) there, the penalty's curvature included.
+        curvature: (p,) the penalty's curvature there.
+        penalty: what the penalty costs there.
         score_statistic: Rao's score statistic at coefficients zero.
         runaway: (p,) which coefficients grow without bound (monotone likelihood).
         steps: Newton steps taken.
@@ -40,16 +107,25 @@ class Maximum:
     """
 
     beta: Floats
-    moments: Moments
-    start: Moments
+    moments: P_co
+    start: P_co
     information: Floats
+    curvature: Floats
+    penalty: float
     score_statistic: float
     runaway: Flags
     steps: int
     converged: bool
 
 
-def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) -> Maximum:
+def maximise(
+    likelihood: Likelihood[P],
+    names: Sequence[str],
+    span: Floats,
+    *,
+    penalty: Penalty | None = None,
+    start: Floats | None = None,
+) -> Maximum[P]:
     """Climb by Newton's method, halving steps that lead down.
 
     The climb ends when a further step would raise the log-likelihood by less than rounding error,
@@ -60,18 +136,21 @@ def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) 
         likelihood: what to maximise.
         names: (p,) of the covariates.
         span: (p,) largest less smallest value of each covariate.
+        penalty: what is taken from the log-likelihood.
+        start: (p,) where the climb begins; zero by default.
 
     Raises:
         CollinearCovariates: some covariates follow from others within the risk sets.
     """
-    beta = np.zeros(likelihood.x.shape[1])
-    start = here = likelihood.at(beta)
-    information = here.information()
+    beta = np.zeros(likelihood.x.shape[1]) if start is None else start
+    cost = Quadratic(np.zeros(len(beta))) if penalty is None else penalty
+    begin = here = likelihood.at(beta)
+    information = here.information() + np.diag(cost.curvature(beta))
     check_independent(information, names)
     runaway = np.zeros(len(beta), dtype=bool)
     score_statistic, steps, gain = 0.0, 0, 0.0
     for steps in range(1, MOST_STEPS + 1):
-        score = here.score()
+        score = here.score() - cost.slope(beta)
         step = solve(information, score)
         gain = float(score @ step)
         if steps == 1:
@@ -80,17 +159,19 @@ def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) 
             runaway = np.abs(step) * span > STILL_MOVING
         if gain < CONVERGED * max(1.0, abs(here.log_likelihood)) or runaway.any():
             break
-        following = _climb(likelihood, here, beta, step)
+        following = _climb(likelihood, cost, here, beta, step, span)
         if following is None:
             runaway = np.abs(step) * span > STILL_MOVING
             break
         beta, here = following
-        information = here.information()
+        information = here.information() + np.diag(cost.curvature(beta))
     return Maximum(
         beta=beta,
         moments=here,
-        start=start,
+        start=begin,
         information=information,
+        curvature=cost.curvature(beta),
+        penalty=cost.value(beta),
         score_statistic=score_statistic,
         runaway=runaway,
         steps=steps,
@@ -99,19 +180,26 @@ def maximise(likelihood: PartialLikelihood, names: Sequence[str], span: Floats) 
 
 
 def _climb(
-    likelihood: PartialLikelihood, here: Moments, beta: Floats, step: Floats
-) -> tuple[Floats, Moments] | None:
+    likelihood: Likelihood[P],
+    cost: Penalty,
+    here: P,
+    beta: Floats,
+    step: Floats,
+    span: Floats,
+) -> tuple[Floats, P] | None:
     """The first of beta + step, + step/2, ... that does not lower the log-likelihood.
 
     None of them may say that a hazard is e^200 times another's: such a climb has no end.
     """
-    tolerance = 1e-12 * abs(here.log_likelihood)
+    height = here.log_likelihood - cost.value(beta)
+    tolerance = 1e-12 * abs(height)
     for halving in range(MOST_HALVINGS):
         candidate = beta + step / 2**halving
-        if np.abs(likelihood.x @ candidate).max(initial=0.0) > FARTHEST:
+        near = np.abs(candidate) @ span <= FARTHEST  # spares a product with x
+        if not near and np.abs(likelihood.x @ candidate).max(initial=0.0) > FARTHEST:
             continue
         there = likelihood.at(candidate)
-        if there.log_likelihood >= here.log_likelihood - tolerance:
+        if there.log_likelihood - cost.value(candidate) >= height - tolerance:
             return candidate, there
     return None
 

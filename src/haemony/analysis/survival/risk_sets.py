@@ -1,19 +1,21 @@
 """Who is at risk when: the sums over risk sets on which the Cox model rests.
 
-Rows are sorted once by the last event time at which they are at risk. Everything else is a sum over
-rows that leave (or enter) between two event times, accumulated backwards in time.
+Rows are sorted once by the last event time at which they are at risk, the dead first. Rows that
+leave between two event times are then neighbours, and everything else is a sum over such segments,
+accumulated backwards in time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.counts import suffix_sums, sums_by
+from haemony.analysis.survival.counts import segment_sums, stable_order, suffix_sums
 from haemony.analysis.survival.response import Grid, Surv
 
 
@@ -22,13 +24,13 @@ class RiskSets:
     """The K distinct event times of all strata, and the rows at risk at each.
 
     Event times are ordered by stratum and then by time. A row is at risk at the event times from
-    `first` to `last`; where `first` exceeds `last` it is at risk at none.
+    `first` to `last`; where `first` exceeds `last` it is at risk at none, and `last` is -1.
 
     Attributes:
         order: (n,) original positions of the rows in the order used here.
         first: (n,) first event time at which each row is at risk.
-        last: (n,) last such event time; the row's own if it dies.
-        died: (n,) whether the row dies.
+        last: (n,) last such event time, ascending; the row's own if it dies.
+        died: (n,) whether the row dies; the dead come first among rows with the same last.
         times: (K,) event times.
         stratum: (K,) stratum of each.
         bounds: (S + 1,) where each stratum's event times begin; the last entry is K.
@@ -48,69 +50,137 @@ class RiskSets:
     def of(cls, response: Surv, strata: Integers) -> Self:
         """Sort a response (n,) with strata codes (n,) into risk sets."""
         grid = Grid.of(response)
-        size = len(grid.times)
-        key = strata * size + grid.stop
-        events, deaths = np.unique(key[response.died], return_counts=True)
-        last = np.searchsorted(events, key, side="right") - 1
-        entry = strata * size if grid.start is None else strata * size + grid.start + 1
-        first = np.searchsorted(events, entry, side="left")
-        order = np.argsort(last, kind="stable")
-        stratum = events // size
+        size, died = len(grid.times), response.died
+        floor = strata * size
+        places = [floor + grid.stop, floor if grid.start is None else floor + grid.start + 1]
+        known, (stop, entry) = _compact(places, size * (int(strata.max(initial=0)) + 1))
+        found = np.bincount(stop[died], minlength=known.size)
+        event = np.flatnonzero(found)
+        before = np.concatenate([[0], np.cumsum(found > 0)])
+        first, last = before[entry], before[stop + 1] - 1
+        last[first > last] = -1
+        order = stable_order(2 * last + 2 - died)
+        stratum, time = np.divmod(known[event], size)
         return cls(
             order=order,
             first=first[order],
             last=last[order],
-            died=response.died[order],
-            times=grid.times[events % size],
+            died=died[order],
+            times=grid.times[time],
             stratum=stratum,
             bounds=_bounds(stratum),
-            deaths=deaths,
+            deaths=found[event],
         )
 
-    @property
+    @cached_property
     def death_rows(self) -> Integers:
         """(E,) rows that die, in the order of their event times."""
         return np.flatnonzero(self.died)
 
-    def sum_at_risk(self, weight: Floats, values: Floats | None = None) -> Floats:
-        """Sums over the rows at risk at each event time of weights (n,), or of weight · values.
+    @cached_property
+    def cuts(self) -> Integers:
+        """(2K + 1,) the row where each event time's dead begin, and where its others begin."""
+        segment = 2 * self.last + 2 - self.died
+        return np.cumsum(np.bincount(segment, minlength=2 * len(self.times) + 1)).astype(np.intp)
+
+    @cached_property
+    def late(self) -> Integers:
+        """(L,) rows that come under observation after the first event of their stratum, sorted."""
+        begins = np.zeros(len(self.times) + 1, dtype=bool)
+        begins[self.bounds] = True
+        late = np.flatnonzero(~begins[self.first] & (self.last >= 0))
+        return late[stable_order(self.first[late])]
+
+    @cached_property
+    def _late_cuts(self) -> Integers:
+        """(K + 1,) where the late rows begin that were not yet at risk at each event time."""
+        found = np.bincount(self.first[self.late] - 1, minlength=len(self.times))
+        return np.concatenate([[0], np.cumsum(found)])
+
+    def sums(self, weight: Floats, values: Floats | None = None) -> tuple[Floats, Floats]:
+        """Sums of weights (n,), or of weight · values, at each event time: at risk, and dying.
 
         Args:
             weight: (n,) of the rows.
             values: (n, p) of the rows; without them the weights themselves are summed.
 
         Returns:
-            (K,) or (K, p) sums.
+            (K,) or (K, p) sums over the rows at risk, and over the rows that die.
         """
-        used = np.flatnonzero(self.first <= self.last)
-        sums = self._backwards(self._binned(self.last, used, weight, values))
-        begins = np.zeros(len(self.times) + 1, dtype=bool)
-        begins[self.bounds] = True
-        late = used[~begins[self.first[used]]]
-        if late.size:
-            entering = late[np.argsort(self.first[late], kind="stable")]
-            sums = sums - self._backwards(self._binned(self.first - 1, entering, weight, values))
-        return sums
+        if values is None:
+            leaving = segment_sums(weight, self.cuts)
+        else:
+            leaving = _segment_products(weight, values, self.cuts)
+        dying = leaving[0::2]
+        at_risk = self._backwards(dying + leaving[1::2])
+        if self.late.size:
+            absent = weight[self.late]
+            if values is None:
+                entering = segment_sums(absent, self._late_cuts)
+            else:
+                entering = _segment_products(absent, values, self._late_cuts, self.late)
+            at_risk = at_risk - self._backwards(entering)
+        return at_risk, dying
+
+    def sum_at_risk(self, weight: Floats, values: Floats | None = None) -> Floats:
+        """The first of `sums`: over the rows at risk at each event time."""
+        return self.sums(weight, values)[0]
 
     def sum_of_dead(self, weight: Floats, values: Floats | None = None) -> Floats:
-        """Sums over the rows that die at each event time, as `sum_at_risk`."""
-        return self._binned(self.last, self.death_rows, weight, values)
+        """The second of `sums`: over the rows that die at each event time."""
+        return self.sums(weight, values)[1]
 
-    def sum_while_at_risk(self, values: Floats) -> Floats:
-        """Sums (n, ...) over each row's time at risk of values (K, ...) of the event times."""
-        total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-        return np.asarray(total[np.maximum(self.last + 1, self.first)] - total[self.first])
+    def sum_while_at_risk(self, values: Floats, shielded: Floats | None = None) -> Floats:
+        """Sums (n, ...) over each row's time at risk of values (K, ...) of the event times.
 
-    def _binned(
-        self, position: Integers, rows: Integers, weight: Floats, values: Floats | None
-    ) -> Floats:
-        """Sums (K,) or (K, p) of the rows given, which are sorted by position."""
-        events = len(self.times)
-        if values is None:
-            return sums_by(position[rows], weight[rows], events)
-        ends = np.concatenate([[0], np.cumsum(np.bincount(position[rows], minlength=events))])
-        chooser = csr_array((weight[rows], rows, ends), shape=(events, len(values)))
-        return np.asarray(chooser @ values)
+        Args:
+            values: of the event times.
+            shielded: (K, ...) what those who die there are spared.
+        """
+        met = self._forwards(values)
+        by_segment = np.zeros((2 * len(met) + 1, *met.shape[1:]))
+        by_segment[1:] = np.repeat(met, 2, axis=0)
+        if shielded is not None:
+            by_segment[1::2] -= shielded
+        total = np.repeat(by_segment, np.diff(self.cuts, prepend=0), axis=0)
+        if self.late.size:
+            total[self.late] -= met[self.first[self.late] - 1]
+        return total
+
+    def drawn(self, times: Integers) -> tuple[Self, Integers]:
+        """The risk sets of a sample that holds each row so many times (n,), without sorting anew.
+
+        Rows are not repeated: `deaths` counts the repeats, and whoever sums over rows multiplies
+        their weights by the repeats.
+
+        Returns:
+            The risk sets, and the rows (m,) of this order that are in the sample.
+        """
+        rows = np.flatnonzero(times)
+        died = self.died[rows]
+        deaths = np.bincount(
+            self.last[rows][died], times[rows][died], minlength=len(self.times)
+        ).astype(np.intp)
+        kept = np.flatnonzero(deaths)
+        before = np.concatenate([[0], np.cumsum(deaths > 0)])
+        first, last = before[self.first[rows]], before[self.last[rows] + 1] - 1
+        never = first > last
+        last[never] = -1
+        if never.any():
+            front = stable_order((~never).astype(np.intp))
+            rows, first, last, died = rows[front], first[front], last[front], died[front]
+        stratum = self.stratum[kept]
+        sample = type(self)(
+            order=self.order[rows],
+            first=first,
+            last=last,
+            died=died,
+            times=self.times[kept],
+            stratum=stratum,
+            bounds=_bounds(stratum),
+            deaths=deaths[kept],
+        )
+        return sample, rows
 
     def _backwards(self, values: Floats) -> Floats:
         """Sums of each event time and the later ones of its stratum."""
@@ -120,6 +190,31 @@ class RiskSets:
         for begin, end in zip(self.bounds[:-1], self.bounds[1:], strict=True):
             sums[begin:end] = suffix_sums(values[begin:end])
         return sums
+
+    def _forwards(self, values: Floats) -> Floats:
+        """Sums of each event time and the earlier ones of its stratum."""
+        sums = np.empty_like(values)
+        for begin, end in zip(self.bounds[:-1], self.bounds[1:], strict=True):
+            np.cumsum(values[begin:end], axis=0, out=sums[begin:end])
+        return sums
+
+
+def _segment_products(
+    weight: Floats, values: Floats, cuts: Integers, rows: Integers | None = None
+) -> Floats:
+    """Sums (m, p) of weight · values between m + 1 cuts of all rows, or of the rows given."""
+    taken = np.arange(len(weight), dtype=np.int32) if rows is None else rows.astype(np.int32)
+    begin, ends = int(cuts[0]), (cuts - cuts[0]).astype(np.int32)
+    chooser = csr_array((weight[begin:], taken[begin:], ends), shape=(len(cuts) - 1, len(values)))
+    return np.asarray(chooser @ values)
+
+
+def _compact(places: list[Integers], size: int) -> tuple[Integers, list[Integers]]:
+    """Places below a size as positions among the places known, which are all if there are few."""
+    if size <= 4 * len(places[0]) + 10_000:
+        return np.arange(size), places
+    known, position = np.unique(np.concatenate(places), return_inverse=True)
+    return known, np.split(position, len(places))
 
 
 def _bounds(stratum: Integers) -> Integers:

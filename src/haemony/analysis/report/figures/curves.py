@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from haemony.analysis import survival
-from haemony.analysis.evidence import SurvivalFound
+from haemony.analysis.evidence import LandmarkFound, SurvivalFound
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
 from haemony.analysis.report.figures.drawing import (
@@ -24,7 +24,7 @@ from haemony.analysis.report.figures.drawing import (
     text_mark,
     with_days,
 )
-from haemony.analysis.report.results import Document, at_risk
+from haemony.analysis.report.values import Document, at_risk
 
 TOGETHER = len(SERIES)
 
@@ -72,7 +72,7 @@ def kaplan_meier(found: SurvivalFound, result: Document, unit: TimeUnit, least: 
         if curve.n >= least
     ]
     if len(drawn) <= TOGETHER:
-        spec = _overlay([curve for curve, _ in drawn], found.endpoint.label, axis, least)
+        spec = _overlay([curve for curve, _ in drawn], found.clock.label, axis, least)
         how = "Curves with 95% confidence bands and numbers at risk"
     else:
         spec = _panels(drawn, found.everyone, axis, least)
@@ -82,7 +82,22 @@ def kaplan_meier(found: SurvivalFound, result: Document, unit: TimeUnit, least: 
         f"{with_days(group['median_days']['value'])}"
         for _, group in drawn
     )
-    alt = f"Kaplan–Meier estimate of {found.endpoint.label.lower()}. {how}. {medians}."
+    alt = f"Kaplan–Meier estimate of {found.clock.label.lower()}. {how}. {medians}."
+    return Sketch(result["figure"].removeprefix("figures/"), alt, spec)
+
+
+def from_landmark(found: LandmarkFound, result: Document, unit: TimeUnit, least: int) -> Sketch:
+    """Survival from a landmark on, exposed and unexposed."""
+    axis = Axis.of(found.everyone, unit, found.block.until, least)
+    drawn = [curve for curve in found.curves if curve.n >= least]
+    label = found.clock.label
+    medians = "; ".join(
+        f"{group['label']}: {numerals.count(group['n'])} patients, median "
+        f"{with_days(group['median_days']['value'])}"
+        for group in result["groups"]
+    )
+    alt = f"{label} from day {found.block.day:g} on, with 95% confidence bands. {medians}."
+    spec = _overlay(drawn, label, axis, least)
     return Sketch(result["figure"].removeprefix("figures/"), alt, spec)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import vl_convert
 
 from haemony.analysis.report import numerals
-from haemony.analysis.report.results import Document
+from haemony.analysis.report.values import Document
 
 Spec = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
@@ -14,7 +14,7 @@ from haemony.analysis.report.figures.drawing import (
     rule_mark,
     text_mark,
 )
-from haemony.analysis.report.results import Document
+from haemony.analysis.report.values import Document
 
 
 def forest(result: Document) -> Sketch:
@@ -60,15 +60,60 @@ def horizon(result: Document, label: str, unit: TimeUnit, name: str) -> Sketch |
     return Sketch(name, alt, spec)
 
 
+def subgroups(result: Document) -> Sketch:
+    """An effect in everybody and in each subgroup, with the test of each interaction."""
+    rows = [_effect_row(result["overall"], strong=True)]
+    for part in result["parts"]:
+        p = numerals.p(part["interaction"]["p"]) if part["interaction"] else "–"
+        rows.append(Row(part["label"], None, None, None, ("", p), strong=True))
+        rows += [replace(_effect_row(effect), indent=14) for effect in part["effects"]]
+    spec = _rows(rows, ("Hazard ratio (95% CI)", "Interaction p"), logarithmic=True, room=40)
+    said = "; ".join(f"{row.label.strip()} {row.words[0]}" for row in rows if row.words[0])
+    alt = f"Forest plot of the effect of {result['effect_label']} within subgroups. {said}."
+    return Sketch(result["figure"].removeprefix("figures/"), alt, spec)
+
+
+def exposures(result: Document) -> Sketch:
+    """The hazard ratio of an exposure, counted from its day on and counted naively."""
+    pairs = ((result["model"], "From its day on"), (result["naive"], "Naive: from the origin on"))
+    rows = [
+        replace(_effect_row(model["effects"][0]), label=label, words=_effect_words(model, "p"))
+        for model, label in pairs
+    ]
+    spec = _rows(rows, ("Hazard ratio (95% CI)", "p"), logarithmic=True)
+    said = "; ".join(f"{row.label} {row.words[0]}" for row in rows)
+    alt = f"Hazard ratio of the exposure in two analyses. {said}."
+    return Sketch(result["figure"].removeprefix("figures/"), alt, spec)
+
+
+def _effect_row(effect: Document, *, strong: bool = False) -> Row:
+    told = _ratio_of(effect) if effect["value"] is not None else effect["note"] or "too few"
+    return Row(
+        effect["label"], effect["value"], effect["lower"], effect["upper"], (told, ""), strong
+    )
+
+
+def _effect_words(model: Document, key: str) -> tuple[str, str]:
+    effect = model["effects"][0]
+    return _ratio_of(effect), numerals.p(effect[key])
+
+
+def _ratio_of(effect: Document) -> str:
+    limits = numerals.interval(numerals.ratio(effect["lower"]), numerals.ratio(effect["upper"]))
+    return f"{numerals.ratio(effect['value'])} ({limits})"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One estimate with its interval and the two texts printed beside it."""
+    """One estimate with its interval and the two texts printed beside it; strong is bold."""
 
     label: str
     value: float | None
     lower: float | None
     upper: float | None
     words: tuple[str, str]
+    strong: bool = False
+    indent: int = 0
 
 
 _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -77,11 +122,13 @@ _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100
 _FINE_RATIOS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0)
 
 
-def _rows(rows: Sequence[Row], headings: tuple[str, str], *, logarithmic: bool) -> Spec:
+def _rows(
+    rows: Sequence[Row], headings: tuple[str, str], *, logarithmic: bool, room: int = 0
+) -> Spec:
     """Points with intervals, one row each: names to the left, numbers to the right."""
     width, step = 300, 30
     height = step * len(rows)
-    left = -16 - 6.4 * max(len(row.label) for row in rows)
+    left = -16 - 6.4 * max((len(row.label) for row in rows), default=0)
     x = _ratio_scale(rows) if logarithmic else _share_scale()
     data = [
         {"v": r.value, "lo": r.lower, "hi": r.upper, "y": i + 0.5}
@@ -115,14 +162,20 @@ def _rows(rows: Sequence[Row], headings: tuple[str, str], *, logarithmic: bool) 
             "encoding": {"x": {"field": "v", **x}, "y": y},
         },
         text_mark([{}], headings[0], width + 22, -10, weight="bold"),
-        text_mark([{}], headings[1], width + 220, -10, align="right", weight="bold"),
+        text_mark([{}], headings[1], width + 220 + room, -10, align="right", weight="bold"),
     ]
     for i, row in enumerate(rows):
         middle = step * (i + 0.5)
         layers += [
-            text_mark([{}], row.label, left, middle),
+            text_mark(
+                [{}],
+                row.label,
+                left + row.indent,
+                middle,
+                **({"weight": "bold"} if row.strong else {}),
+            ),
             text_mark([{}], row.words[0], width + 22, middle),
-            text_mark([{}], row.words[1], width + 220, middle, align="right"),
+            text_mark([{}], row.words[1], width + 220 + room, middle, align="right"),
         ]
     return {"width": width, "height": height, "layer": layers}
 

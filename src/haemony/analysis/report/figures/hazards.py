@@ -20,18 +20,20 @@ from haemony.analysis.report.figures.drawing import (
     short,
     wrapped,
 )
-from haemony.analysis.report.results import Document
+from haemony.analysis.report.values import Document
 from haemony.analysis.survival.arrays import Floats
 
 
-def proportional_hazards(found: ModelFound, result: Document, unit: TimeUnit) -> Sketch:
+def proportional_hazards(
+    found: ModelFound, residuals: survival.Schoenfeld, result: Document, unit: TimeUnit
+) -> Sketch:
     """How each log hazard ratio moves over time: a smooth line through the Schoenfeld residuals.
 
     The line is a natural cubic spline with four degrees of freedom and its 95% band. Points are
     means over twenty stretches of deaths, not single patients.
     """
-    trend = _trend(found)
-    panels = [_panel_of_effect(found, j, trend, unit) for j in range(len(found.labels))]
+    trend = _trend(found, residuals)
+    panels = [_panel_of_effect(found, residuals, j, trend, unit) for j in range(len(found.labels))]
     tests = "; ".join(
         f"{term['label']} {numerals.p_equation(term['p'])}"
         for term in result["proportional_hazards"]["terms"]
@@ -53,18 +55,20 @@ class Trend:
     ticks: Mapping[str, float]
 
 
-def _trend(found: ModelFound) -> Trend:
+def _trend(found: ModelFound, residuals: survival.Schoenfeld) -> Trend:
     """1 − Kaplan–Meier just before each death, which spreads deaths evenly."""
     curve = survival.kaplan_meier(found.fit.data.response).curves[0]
     before = np.concatenate([[1.0], curve.survival])
-    at = np.asarray(1 - before[np.searchsorted(curve.times, found.residuals.times, side="left")])
-    days = np.quantile(found.residuals.times, (0.1, 0.3, 0.5, 0.7, 0.9))
+    at = np.asarray(1 - before[np.searchsorted(curve.times, residuals.times, side="left")])
+    days = np.quantile(residuals.times, (0.1, 0.3, 0.5, 0.7, 0.9))
     places = 1 - before[np.searchsorted(curve.times, days, side="left")]
     return Trend(at, {f"{place:.5f}": float(day) for place, day in zip(places, days, strict=True)})
 
 
-def _panel_of_effect(found: ModelFound, j: int, trend: Trend, unit: TimeUnit) -> Spec:
-    scaled, level = found.residuals.scaled[:, j], float(found.fit.coefficients[j])
+def _panel_of_effect(
+    found: ModelFound, residuals: survival.Schoenfeld, j: int, trend: Trend, unit: TimeUnit
+) -> Spec:
+    scaled, level = residuals.scaled[:, j], float(found.fit.coefficients[j])
     variance = float(found.fit.covariance[j, j])
     smooth = _smooth(trend.at_deaths, scaled, variance)
     points = _stretches(trend.at_deaths, scaled)

@@ -1,0 +1,404 @@
+"""The parts of a study's plan, as frozen values: what `study.toml` says, and its Python twin.
+
+Each class is one kind of block of the file; its attributes are the keys of the block. They can be
+written in code as well, put together to a `Protocol`, and written to a file that reads back equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from haemony.analysis.cohorts import Criterion
+from haemony.analysis.describe import Comparison
+from haemony.analysis.survival.formula import read as read_formula
+
+
+class MissingData(StrEnum):
+    """What a model does with patients who lack a covariate."""
+
+    COMPLETE_CASES = "complete cases"
+    OWN_CATEGORY = "own category"
+
+    @property
+    def words(self) -> str:
+        """What it does, as a report says it."""
+        if self is MissingData.COMPLETE_CASES:
+            return "Patients who lack a covariate are left out of its model, and counted"
+        return (
+            "In models, unknown categories and findings not tested are a category of their own; "
+            "patients who lack a number are left out, and counted"
+        )
+
+
+class LateEntry(StrEnum):
+    """What is done about patients who came under observation after day 0."""
+
+    MODEL = "model"
+    IGNORE = "ignore"
+
+
+def _key() -> str:
+    """Where a block stands in the file, for messages; given by the protocol."""
+    return field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """One baseline table.
+
+    Attributes:
+        title: its heading.
+        elements: the rows.
+        by: the element whose groups are the columns, or empty.
+        cuts: where a numeric `by` is cut; at its median unless given.
+        compare: what is added about differences between the groups.
+        population: the population it describes; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "baseline"
+    elements: tuple[str, ...]
+    title: str = "Patients at baseline"
+    by: str = ""
+    cuts: tuple[float, ...] = ()
+    compare: Comparison = Comparison.NONE
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalBlock:
+    """Kaplan–Meier curves of groups, with a log-rank test.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        by: the elements whose combinations are the groups; none for everybody together.
+        cuts: where a numeric element of `by` is cut; at its median unless given.
+        strata: elements within whose groups alone the log-rank test compares.
+        at: when survival is printed, in the time unit of the report.
+        until: where the time axis ends, in that unit; 0 for the data to decide.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "kaplan_meier"
+    title: str
+    endpoint: str
+    by: tuple[str, ...] = ()
+    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    strata: tuple[str, ...] = ()
+    at: tuple[float, ...] = (1.0, 3.0, 5.0)
+    until: float = 0.0
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxBlock:
+    """A Cox model with its diagnostics.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        formula: the covariates: the right side of a formula, without strata.
+        strata: elements with a baseline hazard per group.
+        imputations: into how many tables missing covariates are imputed, for a second model beside
+            the first; 0 for none.
+        labels: words of the author's own for coefficients, by name.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "cox"
+    title: str
+    endpoint: str
+    formula: str
+    strata: tuple[str, ...] = ()
+    imputations: float = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    population: str = ""
+    key: str = _key()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The elements that the covariates need.
+
+        >>> CoxBlock(title="", endpoint="os", formula="log(wbc) + NPM1").columns
+        ('wbc', 'NPM1')
+        """
+        return covariates(self.formula)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompetingBlock:
+    """Cumulative incidences of events that rule each other out, with Gray's test.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint that has competing ones, such as "cir".
+        by: the elements whose combinations are the groups; none for everybody together.
+        cuts: where a numeric element of `by` is cut; at its median unless given.
+        strata: elements within whose groups alone Gray's test compares.
+        at: when incidences are printed, in the time unit of the report.
+        until: where the time axis ends, in that unit; 0 for the data to decide.
+        formula: covariates of a Fine–Gray model of the endpoint, beside its cause-specific Cox
+            model; none without.
+        labels: words of the author's own for coefficients, by name.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "competing_risks"
+    title: str
+    endpoint: str
+    by: tuple[str, ...] = ()
+    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    strata: tuple[str, ...] = ()
+    at: tuple[float, ...] = (1.0, 3.0, 5.0)
+    until: float = 0.0
+    formula: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarkBlock:
+    """A comparison that starts at a landmark: who has been exposed by then against who has not.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        exposure: the day of the exposure, such as "transplant_day".
+        day: the landmark, in days from the endpoint's origin.
+        counts_if: criteria that an exposure must meet to count as one.
+        adjust: further covariates of the model: the right side of a formula.
+        strata: elements with a baseline hazard per group.
+        at: when survival is printed, from the landmark on, in the time unit of the report.
+        until: where the time axis ends, in that unit; 0 for the data to decide.
+        labels: words of the author's own for coefficients, by name.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "landmark"
+    title: str
+    endpoint: str
+    exposure: str
+    day: float
+    counts_if: tuple[Criterion, ...] = ()
+    adjust: str = ""
+    strata: tuple[str, ...] = ()
+    at: tuple[float, ...] = (1.0, 3.0, 5.0)
+    until: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeDependentBlock:
+    """A Cox model of an exposure that begins during follow-up, such as a transplant.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        exposure: the day on which it begins, such as "transplant_day".
+        counts_if: criteria that an exposure must meet to count as one.
+        adjust: further covariates of the model: the right side of a formula.
+        strata: elements with a baseline hazard per group.
+        labels: words of the author's own for coefficients, by name.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "time_dependent"
+    title: str
+    endpoint: str
+    exposure: str
+    counts_if: tuple[Criterion, ...] = ()
+    adjust: str = ""
+    strata: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubgroupBlock:
+    """One effect within subgroups, with a test of interaction for each way to divide patients.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        effect: the element whose effect it is; of two groups, or a number.
+        within: the elements that divide patients.
+        cuts: where numeric ones are cut; at their median unless given.
+        adjust: further covariates of every model: the right side of a formula.
+        strata: elements with a baseline hazard per group.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "subgroups"
+    title: str
+    endpoint: str
+    effect: str
+    within: tuple[str, ...]
+    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    adjust: str = ""
+    strata: tuple[str, ...] = ()
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanBlock:
+    """Mean survival up to a horizon, by group (restricted mean survival time).
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        horizon: up to when, in the time unit of the report.
+        by: the elements whose combinations are the groups; none for everybody together.
+        cuts: where a numeric element of `by` is cut; at its median unless given.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "rmst"
+    title: str
+    endpoint: str
+    horizon: float
+    by: tuple[str, ...] = ()
+    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatesBlock:
+    """Where everybody is over time, in the states of a course.
+
+    Attributes:
+        title: its heading.
+        course: "remission" (diagnosis, remission, relapse, deaths) or "transplant" (with a
+            transplant in first remission as a state of its own).
+        by: the elements whose combinations are the groups; none for everybody together.
+        cuts: where a numeric element of `by` is cut; at its median unless given.
+        at: when shares are printed, in the time unit of the report.
+        until: where the time axis ends, in that unit; 0 for the last of `at`.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "states"
+    title: str
+    course: str = "remission"
+    by: tuple[str, ...] = ()
+    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    at: tuple[float, ...] = (1.0, 3.0, 5.0)
+    until: float = 0.0
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComutationBlock:
+    """Which findings come together more often than chance has it: Fisher's test of every pair.
+
+    Attributes:
+        title: its heading.
+        elements: the findings.
+        carriers: how many must carry a finding for it to be tested.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "comutation"
+    title: str
+    elements: tuple[str, ...]
+    carriers: float = 20
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """A named part of the cohort.
+
+    Attributes:
+        name: what blocks call it.
+        criteria: who belongs to it.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "population"
+    name: str
+    criteria: tuple[Criterion, ...]
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """A named change of the plan, under which analyses are run again.
+
+    Attributes:
+        name: what the change is called.
+        of: titles of the blocks that are run again; every analysis unless named.
+        criteria: criteria that the cohort must meet besides.
+        endpoints: endpoints that take another's place, by name.
+        missing: what models do about missing covariates, or empty for no change.
+        late_entry: what is done about late entry, or empty for no change.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "sensitivity"
+    name: str
+    of: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    missing: MissingData | None = None
+    late_entry: LateEntry | None = None
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooling:
+    """What sources may differ in and are pooled in spite of it.
+
+    Attributes:
+        origins: time origins that are pooled, such as diagnosis and randomisation.
+        definitions: endpoints whose definition is each source's own.
+    """
+
+    origins: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+
+
+Block = (
+    Baseline
+    | SurvivalBlock
+    | CoxBlock
+    | CompetingBlock
+    | LandmarkBlock
+    | TimeDependentBlock
+    | SubgroupBlock
+    | MeanBlock
+    | StatesBlock
+    | ComutationBlock
+)
+"""An analysis of a plan."""
+
+
+def covariates(terms: str) -> tuple[str, ...]:
+    """The columns that the right side of a formula needs.
+
+    >>> covariates("log(wbc) + NPM1:FLT3_ITD"), covariates("")
+    (('wbc', 'NPM1', 'FLT3_ITD'), ())
+    """
+    return read_formula(f"Surv(days, event) ~ {terms}").covariates if terms else ()

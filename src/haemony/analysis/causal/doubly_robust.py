@@ -1,0 +1,150 @@
+"""Average survival that is right if the outcome model is, or the treatment and censoring models.
+
+Each patient's prediction is corrected by the weighted difference between what happened and what was
+predicted; what censoring hid is filled in by the outcome model (augmented inverse probability
+weighting).
+
+Bai X, Tsiatis AA, O'Brien SM (2013) Doubly-robust estimators of treatment-specific survival
+distributions in observational studies with stratified sampling. Biometrics 69:830-839. Ozenne BMH
+et al (2020) On the estimation of average treatment effects with right-censored time to event
+outcome and competing risks. Biometrical Journal 62:751-763.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from haemony.analysis.causal.hazards import cumulative
+from haemony.analysis.causal.propensity import Propensity, propensity
+from haemony.analysis.causal.standardise import Averages, Outcome, fit_outcome
+from haemony.analysis.logistic import complete_columns
+from haemony.analysis.survival import formula as formulas
+from haemony.analysis.survival.arrays import Flags, Floats
+from haemony.analysis.survival.cox import CoxFit, cox
+from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.partial_likelihood import Ties
+
+CENSORED = "doubly_robust_censored"
+BLOCK = 4096
+
+
+def doubly_robust(
+    formula: str,
+    table: Tabular,
+    *,
+    treatment: str,
+    given: str,
+    censoring: str,
+    times: ArrayLike,
+    ties: Ties = "efron",
+) -> Averages:
+    """Average survival with and without treatment from three models, only some of which need hold.
+
+    Standard errors take the three models as known, which is right in large samples when all hold.
+    All three use the patients who are complete for each of them.
+
+    Args:
+        formula: the outcome, such as "Surv(os_days, os_event) ~ arm + age + eln".
+        table: one row per patient.
+        treatment: the column of the treatment, which the formula contains.
+        given: what the treatment may depend on, such as "age + eln".
+        censoring: what censoring may depend on, such as "arm + age"; "1" for nothing.
+        times: when.
+        ties: how tied events are treated.
+
+    Raises:
+        BeyondFollowUp: a time lies after the last follow-up.
+    """
+    model = formulas.read(formula)
+    response = ", ".join(model.response)
+    others = [formulas.read(f"Surv({response}) ~ {right}") for right in (given, censoring)]
+    columns = dict.fromkeys([*model.columns, *others[0].columns, *others[1].columns])
+    whole = complete_columns(table, list(columns))
+    rows = whole.drop_nulls()
+    outcome = fit_outcome(formula, rows, treatment, ties)
+    score = propensity(f"{treatment} ~ {given}", rows)
+    left = ~outcome.data.response.died
+    time = model.response[0]
+    followed = rows.with_columns(pl.Series(CENSORED, left))
+    leaving = (
+        cox(f"Surv({time}, {CENSORED}) ~ {censoring}", followed, ties=ties) if left.any() else None
+    )
+    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    parts = _Parts(outcome, score, leaving)
+    phi = np.array([[parts.corrected(k, time) for time in wanted] for k in (0, 1)])
+    mean = phi.mean(axis=2)
+    influence = (phi - mean[..., None]) / rows.height
+    counts = {n: k for n in columns if (k := whole[n].null_count())}
+    return Averages(
+        treatment=treatment,
+        levels=outcome.levels,
+        times=wanted,
+        survival=mean,
+        std_err=np.sqrt((influence**2).sum(axis=2)),
+        influence=influence,
+        method=f"doubly robust over {rows.height} patients: {formula}; given {given}",
+        missing=formulas.Missing(whole.height - rows.height, counts),
+        notes=(*outcome.fit.notes, *score.notes, *(leaving.notes if leaving else ())),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """The three models, on the same n rows."""
+
+    outcome: Outcome
+    score: Propensity
+    leaving: CoxFit | None
+
+    def corrected(self, level: int, time: float) -> Floats:
+        """(n,) corrected survival at a time under one treatment."""
+        fit, response = self.outcome.fit, self.outcome.data.response
+        relative = np.exp(self.outcome.set_to[level] @ fit.coefficients + fit.data.offset)
+        hazard = cumulative(fit, [time])[fit.data.strata.codes, 0] * relative
+        predicted = np.exp(-hazard)
+        mine = self.score.treated == bool(level)
+        chance = self.score.scores if level else 1 - self.score.scores
+        happened = response.died & (response.stop <= time)
+        seen = np.where(happened, 1 / self._still(response.stop), 0.0)
+        hidden = np.zeros(len(seen))
+        if self.leaving is not None:
+            hidden[mine] = self._hidden(self.leaving, mine, relative, predicted, time)
+        risk = 1 - predicted
+        correction = np.where(mine, (seen - risk + hidden) / np.where(mine, chance, 1), 0.0)
+        return np.asarray(1 - risk - correction)
+
+    def _still(self, times: Floats) -> Floats:
+        """(n,) chance of not being censored before each patient's own time."""
+        if self.leaving is None:
+            return np.ones(len(times))
+        codes, hazards = self.leaving.data.strata.codes, cumulative(self.leaving, times, "left")
+        own = hazards[codes, np.arange(len(times))]
+        return np.exp(-own * np.exp(self.leaving.linear_predictors))
+
+    def _hidden(
+        self, leaving: CoxFit, mine: Flags, relative: Floats, predicted: Floats, time: float
+    ) -> Floats:
+        """What censoring hid: the integral of predicted risk over the censoring martingale."""
+        fit, response = self.outcome.fit, self.outcome.data.response
+        times = np.unique(response.stop[~response.died & (response.stop <= time)])
+        if not times.size:
+            return np.zeros(int(mine.sum()))
+        before = cumulative(leaving, times, "left")
+        steps = cumulative(leaving, times) - before
+        baseline = cumulative(fit, times)
+        out = []
+        rate_all = np.exp(leaving.linear_predictors)
+        for rows in np.array_split(np.flatnonzero(mine), int(mine.sum()) // BLOCK + 1):
+            of_c, of_e = leaving.data.strata.codes[rows], fit.data.strata.codes[rows]
+            rate = rate_all[rows, None]
+            alive = np.exp(-baseline[of_e] * relative[rows, None])
+            still = np.exp(-before[of_c] * rate)
+            stop = response.stop[rows, None]
+            left = (stop == times) & ~response.died[rows, None]
+            martingale = left - np.where(stop >= times, steps[of_c] * rate, 0.0)
+            out.append(((1 - predicted[rows, None] / alive) / still * martingale).sum(axis=1))
+        return np.concatenate(out)

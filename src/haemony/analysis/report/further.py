@@ -1,0 +1,430 @@
+"""The parts of `results.json` beyond curves and models, small counts protected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from haemony.analysis import survival
+from haemony.analysis.cohorts import Criterion
+from haemony.analysis.evidence import (
+    Caution,
+    CompetingFound,
+    ComutationFound,
+    Effect,
+    Evidence,
+    LandmarkFound,
+    MeansFound,
+    Regression,
+    SensitivityFound,
+    StatesFound,
+    SubgroupsFound,
+    TimeDependentFound,
+)
+from haemony.analysis.freezing import Deviation, Frozen
+from haemony.analysis.multistate import Occupation
+from haemony.analysis.report.cells import HIDDEN, shown, shown_row
+from haemony.analysis.report.values import (
+    NOTHING,
+    Document,
+    Words,
+    at_risk,
+    chi_squared,
+    cohort_of,
+    curve_groups,
+    labels_of,
+    logrank_of,
+    missing_of,
+    number,
+)
+
+
+def further(evidence: Evidence) -> Document:
+    """Every part beyond curves and models, by its name in the document."""
+    words, least = words_of(evidence), evidence.protocol.minimum_cell
+    unit = evidence.protocol.time_unit.days
+    return {
+        "populations": [
+            {
+                "name": found.population.name,
+                "criteria": [_criterion(c, words) for c in found.population.criteria],
+                **cohort_of(found.cohort, least),
+            }
+            for found in evidence.populations
+        ],
+        "means": [means_of(found, words, least) for found in evidence.means],
+        "competing_risks": [
+            competing_of(found, words, i, least, unit)
+            for i, found in enumerate(evidence.competing, 1)
+        ],
+        "landmarks": [
+            landmark_of(found, words, i, least, unit)
+            for i, found in enumerate(evidence.landmarks, 1)
+        ],
+        "time_dependent": [
+            time_dependent_of(found, words, i, least)
+            for i, found in enumerate(evidence.time_dependent, 1)
+        ],
+        "subgroups": [
+            subgroups_of(found, words, i, least) for i, found in enumerate(evidence.subgroups, 1)
+        ],
+        "states": [states_of(found, i, least, unit) for i, found in enumerate(evidence.states, 1)],
+        "comutation": [comutation_of(found, words, least) for found in evidence.comutations],
+        "sensitivity": [sensitivity_of(s, words, least) for s in evidence.sensitivities],
+        "cautions": [caution_of(caution) for caution in evidence.cautions],
+        "frozen": None if evidence.frozen is None else frozen_of(evidence.frozen),
+        "deviations": [deviation_of(one) for one in evidence.deviations],
+    }
+
+
+def words_of(evidence: Evidence) -> Words:
+    """What the columns of a study are called."""
+    every = (found.clock.endpoint for found in evidence.endpoints)
+    return Words(evidence.catalogue, {end.name: end.label for end in every})
+
+
+def _criterion(criterion: Criterion, words: Words) -> Document:
+    name = criterion.element
+    return {
+        "label": criterion.label,
+        "element": name,
+        "condition": criterion.condition.words,
+        "element_label": words.label(name),
+    }
+
+
+def effect_of(effect: Effect, least: int) -> Document:
+    """An estimate with its limits; nothing of it where it rests on too few patients."""
+    few = effect.n < least
+    return {
+        "label": effect.label,
+        "n": shown(effect.n, least),
+        "events": HIDDEN if few else shown(effect.events, least),
+        **{
+            key: None if few or value is None else number(value)
+            for key, value in (
+                ("value", effect.value),
+                ("lower", effect.lower),
+                ("upper", effect.upper),
+                ("p", effect.p),
+            )
+        },
+        "note": effect.note,
+    }
+
+
+def effects_of(effects: Sequence[Effect], least: int) -> list[Document]:
+    """Estimates of groups that add up to a total that is shown."""
+    sizes = shown_row([effect.n for effect in effects], least)
+    found = [effect_of(effect, least) for effect in effects]
+    return [
+        one | {"n": n} | ({} if isinstance(n, int) else {"events": HIDDEN} | dict(NOTHING))
+        for one, n in zip(found, sizes, strict=True)
+    ]
+
+
+def regression_of(found: Regression, words: Words, least: int) -> Document:
+    """A model beside another analysis."""
+    return {
+        "method": found.method,
+        "effects": [effect_of(effect, least) for effect in found.effects],
+        "notes": list(found.notes),
+        "missing": missing_of(found.missing, words),
+    }
+
+
+def means_of(found: MeansFound, words: Words, least: int) -> Document:
+    """Restricted means."""
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
+        "horizon": found.block.horizon,
+        "missing": missing_of(found.missing, words),
+        "means": effects_of(found.means, least),
+        "differences": [effect_of(effect, least) for effect in found.differences],
+    }
+
+
+def competing_of(
+    found: CompetingFound, words: Words, position: int, least: int, unit: float
+) -> Document:
+    """Cumulative incidences."""
+    sizes = shown_row([curve.n for curve in found.curves], least)
+    kinds = (found.clock.endpoint, *found.clock.others)
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
+        "by": list(found.block.by),
+        "strata": labels_of(found.block.strata, words),
+        "states": [kind.label for kind in kinds],
+        "n": sum(curve.n for curve in found.curves),
+        "missing": missing_of(found.missing, words),
+        "groups": [
+            {
+                "label": curve.group,
+                "n": n,
+                "events": [
+                    shown(int(curve.n_event[:, j].sum()), least) if isinstance(n, int) else HIDDEN
+                    for j in range(len(kinds))
+                ],
+                "at": [_incidence(curve, t, t * unit, least) for t in found.block.at]
+                if isinstance(n, int)
+                else [],
+            }
+            for curve, n in zip(found.curves, sizes, strict=True)
+        ],
+        "tests": [
+            {
+                "event": test.event,
+                "statistic": number(test.statistic),
+                "df": test.df,
+                "p": number(test.p),
+            }
+            for test in found.tests
+        ],
+        "models": [regression_of(model, words, least) for model in found.models],
+        "figure": f"figures/competing-risks-{position}.svg",
+    }
+
+
+def _incidence(curve: survival.Incidence, time: float, days: float, least: int) -> Document:
+    position = int(np.searchsorted(curve.times, days, side="right")) - 1
+    known = days <= curve.times[-1] or curve.survival[-1] == 0
+    lines = {"value": curve.incidence, "lower": curve.lower, "upper": curve.upper}
+    return {
+        "time": time,
+        "days": number(days),
+        "n_risk": shown(at_risk(curve, days), least),
+        "states": [
+            {
+                key: None
+                if not known
+                else number(float(line[position, j]))
+                if position >= 0
+                else 0.0
+                for key, line in lines.items()
+            }
+            for j in range(curve.incidence.shape[1])
+        ],
+    }
+
+
+def landmark_of(
+    found: LandmarkFound, words: Words, position: int, least: int, unit: float
+) -> Document:
+    """A comparison from a landmark on."""
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
+        "exposure": found.block.exposure,
+        "counts_if": [_criterion(c, words) for c in found.block.counts_if],
+        "day": number(found.block.day),
+        "before": found.before,
+        "n": found.everyone.n,
+        "events": shown(int(found.everyone.events), least),
+        "missing": missing_of(found.missing, words),
+        "groups": curve_groups(found.curves, found.block.at, unit, least),
+        "logrank": logrank_of(found.test, found.curves, found.block.strata, words, least),
+        "model": None if found.model is None else regression_of(found.model, words, least),
+        "figure": f"figures/landmark-{position}.svg",
+    }
+
+
+def time_dependent_of(
+    found: TimeDependentFound, words: Words, position: int, least: int
+) -> Document:
+    """An exposure that begins during follow-up."""
+    few = found.exposed < least or found.median_day is None
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
+        "exposure": found.block.exposure,
+        "counts_if": [_criterion(c, words) for c in found.block.counts_if],
+        "n": found.n,
+        "exposed": shown(found.exposed, least),
+        "median_day": None if few or found.median_day is None else number(found.median_day),
+        "model": regression_of(found.model, words, least),
+        "naive": regression_of(found.naive, words, least),
+        "figure": f"figures/time-dependent-{position}.svg",
+    }
+
+
+def subgroups_of(found: SubgroupsFound, words: Words, position: int, least: int) -> Document:
+    """One effect within subgroups."""
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "endpoint": found.clock.name,
+        "population": found.block.population,
+        "effect": found.block.effect,
+        "effect_label": words.label(found.block.effect),
+        "adjust": found.block.adjust,
+        "missing": missing_of(found.missing, words),
+        "overall": effect_of(found.overall, least),
+        "parts": [
+            {
+                "element": part.element,
+                "label": part.label,
+                "effects": effects_of(part.effects, least),
+                "interaction": None if part.interaction is None else chi_squared(part.interaction),
+                "note": part.note,
+            }
+            for part in found.parts
+        ],
+        "figure": f"figures/subgroups-{position}.svg",
+    }
+
+
+def states_of(found: StatesFound, position: int, least: int, unit: float) -> Document:
+    """Where everybody is over time."""
+    curves = found.occupation.curves
+    sizes = shown_row([curve.n for curve in curves], least)
+    states = (*found.scheme.transient, *found.scheme.absorbing)
+    stem = f"figures/states-{position}"
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "population": found.block.population,
+        "course": found.block.course,
+        "by": list(found.block.by),
+        "states": list(states),
+        "n": sum(curve.n for curve in curves),
+        "left_out": [{"reason": why, "count": n} for why, n in found.left_out.items()],
+        "transitions": [
+            {
+                "from": row["from"],
+                "to": row["to"] or "under observation to its end",
+                "count": shown(int(row["count"]), least),
+            }
+            for row in found.events.iter_rows(named=True)
+        ],
+        "groups": [
+            {
+                "label": curve.group.removeprefix("group="),
+                "n": n,
+                "at": [_shares(curve, states, t, t * unit) for t in found.block.at]
+                if isinstance(n, int)
+                else [],
+            }
+            for curve, n in zip(curves, sizes, strict=True)
+        ],
+        "figures": {
+            "course": f"{stem}-course.svg",
+            "shares": [f"{stem}-{i}.svg" for i, n in enumerate(sizes, 1) if isinstance(n, int)],
+        },
+    }
+
+
+def _shares(curve: Occupation, states: Sequence[str], time: float, days: float) -> Document:
+    """The share in each state at one time; null where nobody is followed any more."""
+    position = int(np.searchsorted(curve.times, days, side="right")) - 1
+    known = position >= 0 and days <= curve.times[-1]
+    lines = {"value": curve.probability, "lower": curve.lower, "upper": curve.upper}
+    columns = [curve.states.index(state) for state in states]
+    return {
+        "time": time,
+        "days": number(days),
+        "states": [
+            {
+                key: number(float(line[position, j])) if known else None
+                for key, line in lines.items()
+            }
+            for j in columns
+        ],
+    }
+
+
+STRIKING = 40
+"""How many pairs a report prints."""
+
+
+def comutation_of(found: ComutationFound, words: Words, least: int) -> Document:
+    """Which findings come together; the most striking pairs."""
+    table = found.pairs.table()
+    return {
+        "key": found.block.key,
+        "title": found.block.title,
+        "population": found.block.population,
+        "n": found.n,
+        "findings": len(found.pairs.names),
+        "carriers": int(found.block.carriers),
+        "tested": table.height,
+        "pairs": [
+            {
+                "first": row["first"],
+                "second": row["second"],
+                "labels": [words.label(row["first"]), words.label(row["second"])],
+                "n": row["n"],
+                "both": shown(int(row["both"]), least),
+                **{
+                    key: None if 0 < row["both"] < least else number(row[key])
+                    for key in ("odds_ratio", "lower", "upper")
+                },
+                **{key: number(row[key]) for key in ("p", "q")},
+                "pattern": row["pattern"] or "",
+            }
+            for row in table.head(STRIKING).iter_rows(named=True)
+        ],
+    }
+
+
+def sensitivity_of(found: SensitivityFound, words: Words, least: int) -> Document:
+    """A change of the plan, its numbers beside those of the plan."""
+    change = found.change
+    return {
+        "key": change.key,
+        "name": change.name,
+        "criteria": [_criterion(c, words) for c in change.criteria],
+        "endpoints": dict(change.endpoints),
+        "missing_data": "" if change.missing is None else change.missing.value,
+        "late_entry": "" if change.late_entry is None else change.late_entry.value,
+        "n": found.cohort.table.height,
+        "compared": [
+            {
+                "block": one.block,
+                "scale": one.scale,
+                "planned": effect_of(one.planned, least),
+                "changed": None if one.changed is None else effect_of(one.changed, least),
+            }
+            for one in found.compared
+        ],
+        "refused": [{"block": title, "reason": reason} for title, reason in found.refused],
+    }
+
+
+def caution_of(caution: Caution) -> Document:
+    """A warning."""
+    return {
+        "doubt": caution.doubt.value,
+        "key": caution.key,
+        "title": caution.title,
+        "cause": caution.cause,
+        "remedy": caution.remedy,
+        "number": None if caution.number is None else number(caution.number),
+    }
+
+
+def frozen_of(frozen: Frozen) -> Document:
+    """The record of a frozen plan."""
+    return {
+        "at": frozen.at,
+        "seen": frozen.seen,
+        "sha256": frozen.sha256,
+        "haemony": frozen.haemony,
+        "signed_by": frozen.public_key,
+    }
+
+
+def deviation_of(one: Deviation) -> Document:
+    """A difference from the frozen plan."""
+    return {"kind": one.kind, **asdict(one)}

@@ -1,0 +1,310 @@
+"""Curves with robust errors, the log-rank family, restricted means and competing-risks models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import norm
+
+from haemony.analysis.survival.aalen_johansen import aalen_johansen
+from haemony.analysis.survival.cause_specific import cause_specific_cox
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    BadResponse,
+    BeyondFollowUp,
+    ConstantCovariate,
+    NothingToAnalyse,
+)
+from haemony.analysis.survival.fine_gray import fine_gray
+from haemony.analysis.survival.gray import gray
+from haemony.analysis.survival.kaplan_meier import kaplan_meier
+from haemony.analysis.survival.logrank import logrank
+from haemony.analysis.survival.maxcombo import maxcombo
+from haemony.analysis.survival.nelson_aalen import nelson_aalen
+from haemony.analysis.survival.normal_box import box_probability
+from haemony.analysis.survival.pairwise import pairwise_logrank
+from haemony.analysis.survival.response import Surv
+from haemony.analysis.survival.restricted_mean import restricted_loss, restricted_mean
+from haemony.model.errors import HaemonyError
+
+OUTCOME = pl.Enum(["censored", "relapse", "death"])
+
+
+def patients(**columns: object) -> pl.DataFrame:
+    """Twelve patients with competing events in two arms of three sites."""
+    table = {
+        "days": [2, 3, 3, 5, 6, 8, 9, 9, 12, 14, 15, 20],
+        "event": [1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 0, 1],
+        "died": [1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1],
+        "arm": list("abababababab"),
+        "site": list("xxxxyyyyzzzz"),
+        "age": [61, 45, 70, 52, 66, 39, 58, 71, 47, 55, 63, 50],
+        "weight": [0.5, 1.5, 1.0, 2.0, 0.5, 1.0, 1.5, 0.5, 1.0, 2.0, 1.0, 0.5],
+    }
+    return pl.DataFrame(table | columns)
+
+
+def test_a_cumulative_hazard_rises_by_the_share_that_dies() -> None:
+    """Of twelve at risk one dies, then two of eleven, together or one after the other."""
+    curve = nelson_aalen("Surv(days, died) ~ 1", patients())["all"]
+    one_by_one = nelson_aalen("Surv(days, died) ~ 1", patients(), ties="fleming-harrington")["all"]
+
+    assert curve.hazard[:2] == pytest.approx([1 / 12, 1 / 12 + 2 / 11])
+    assert one_by_one.hazard[1] == pytest.approx(1 / 12 + 1 / 11 + 1 / 10)
+    assert curve.survival == pytest.approx(np.exp(-curve.hazard))
+
+
+def test_weights_that_are_no_counts_are_remarked_on() -> None:
+    """Greenwood's error takes weights as counts, so halves earn a note and the robust one none."""
+    plain = kaplan_meier("Surv(days, died) ~ 1", patients(), weights="weight")
+    robust = kaplan_meier("Surv(days, died) ~ 1", patients(), weights="weight", variance="robust")
+
+    assert "not whole numbers" in plain.notes[0]
+    assert robust.notes == ()
+    assert plain.curves[0].survival == pytest.approx(robust.curves[0].survival)
+
+
+def test_greenwood_and_clusters_exclude_each_other() -> None:
+    """Rows of one site are not independent, so Greenwood's error is refused."""
+    with pytest.raises(BadCovariate, match="cluster is named"):
+        kaplan_meier("Surv(days, died) ~ cluster(site)", patients(), variance="greenwood")
+
+
+def test_a_trend_test_needs_places_that_differ() -> None:
+    """Groups in one place have no trend; two groups have that of the log-rank test."""
+    test = logrank("Surv(days, died) ~ arm", patients())
+
+    assert test.trend().statistic == pytest.approx(test.statistic)
+    with pytest.raises(BadCovariate, match="are the same"):
+        test.trend([1.0, 1.0])
+
+
+def test_all_pairs_are_compared_and_corrected() -> None:
+    """Three sites make three pairs; no corrected p-value is below its own."""
+    found = pairwise_logrank("Surv(days, died) ~ site", patients())
+
+    assert [(row["group"], row["against"]) for row in found.table().to_dicts()] == [
+        ("site=y", "site=x"),
+        ("site=z", "site=x"),
+        ("site=z", "site=y"),
+    ]
+    assert (found.adjusted >= found.p).all()
+
+
+def test_a_pair_that_was_never_watched_together_is_null() -> None:
+    """Patients of the second group are all gone before anybody of the third comes."""
+    table = pl.DataFrame(
+        {
+            "start": [0, 0, 0, 0, 9, 9],
+            "stop": [5, 12, 3, 4, 11, 14],
+            "died": [1, 1, 1, 1, 1, 1],
+            "group": list("aabbcc"),
+        }
+    )
+
+    found = pairwise_logrank("Surv(start, stop, died) ~ group", table)
+
+    assert found.table()["p"].is_null().to_list() == [False, False, True]
+
+
+def test_the_largest_of_tests_pays_for_being_chosen() -> None:
+    """MaxCombo's p lies between the smallest p alone and that times the number of tests."""
+    found = maxcombo("Surv(days, died) ~ arm", patients())
+
+    alone = found.table()["p"].min()
+    assert alone <= found.p <= 4 * alone
+    one = maxcombo("Surv(days, died) ~ arm", patients(), weights=[(0, 0)])
+    assert one.p == pytest.approx(logrank("Surv(days, died) ~ arm", patients()).p)
+
+
+def test_a_one_sided_test_knows_whom_it_favours() -> None:
+    """The two one-sided tests of a single weight add up to one."""
+    p = [
+        maxcombo("Surv(days, died) ~ arm", patients(), weights=[(0, 0)], favours=arm).p
+        for arm in ("arm=a", "arm=b")
+    ]
+
+    assert sum(p) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("correlation", "expected"),
+    [
+        (np.eye(3), (2 * norm.cdf(2.1) - 1) ** 3),
+        (np.full((3, 3), 0.5) + np.eye(3) / 2, 0.908_330_023_378),
+        (np.ones((4, 4)), 2 * norm.cdf(2.1) - 1),
+        (np.full((4, 4), 0.5) + np.eye(4) / 2, 0.885_223_146_660),
+        (np.eye(5), (2 * norm.cdf(2.1) - 1) ** 5),
+    ],
+)
+def test_a_normal_box_has_its_known_probability(correlation: np.ndarray, expected: float) -> None:
+    """Independent and identical numbers by hand, equal correlations as Miwa's method gives them."""
+    assert box_probability(correlation, -2.1, 2.1) == pytest.approx(expected, abs=2e-5)
+
+
+def test_time_lived_and_lost_add_up_to_the_horizon() -> None:
+    """Event-free time and the times lost to relapse and death share ten days."""
+    lived = restricted_mean("Surv(days, died) ~ arm", patients(), tau=10)
+    lost = restricted_loss("Surv(days, event) ~ arm", patients(), tau=10)
+
+    assert lived.mean[:, 0] + lost.mean.sum(axis=1) == pytest.approx([10, 10])
+
+
+def test_the_horizon_is_the_shortest_follow_up_by_default() -> None:
+    """One arm is watched for 15 days and the other for 20; a longer horizon must be known."""
+    assert restricted_mean("Surv(days, died) ~ arm", patients()).tau == 15
+    with pytest.raises(BeyondFollowUp, match="arm=a"):
+        restricted_mean("Surv(days, died) ~ arm", patients(), tau=18)
+    with pytest.raises(BadCovariate, match="positive time"):
+        restricted_mean("Surv(days, died) ~ arm", patients(), tau=-1)
+
+
+def test_the_reference_group_can_be_chosen() -> None:
+    """Turning the comparison round turns the sign of the difference."""
+    one = restricted_mean("Surv(days, died) ~ arm", patients(), tau=10).contrasts()
+    other = restricted_mean("Surv(days, died) ~ arm", patients(), tau=10, reference="arm=b")
+
+    assert one["difference"][0] == pytest.approx(-other.contrasts()["difference"][0])
+    with pytest.raises(BadCovariate, match="names no group"):
+        restricted_mean("Surv(days, died) ~ arm", patients(), reference="c")
+
+
+def test_gray_names_the_event_that_cannot_be_tested() -> None:
+    """A category of the Enum that never occurs has no test, and a note says so."""
+    kinds = ["censored", "relapse"]
+    outcome = pl.Series([kinds[min(kind, 1)] for kind in patients()["event"]], dtype=OUTCOME)
+    found = gray("Surv(days, outcome) ~ arm", patients(outcome=outcome))
+
+    assert found.table()["p"].is_null().to_list() == [False, True]
+    assert found.notes == ("death: no event could tell the groups apart",)
+
+
+def test_without_competing_events_fine_and_gray_are_cox() -> None:
+    """One kind of event: the subdistribution hazard is the hazard, and the incidence 1 - S."""
+    table = patients()
+    alone = fine_gray("Surv(days, died) ~ age", table, convention="finegray", variance="model")
+    both = cause_specific_cox("Surv(days, died) ~ age", table)
+
+    assert alone.coefficients == pytest.approx(both["1"].coefficients)
+    assert alone.standard_errors == pytest.approx(both["1"].standard_errors)
+    survival = both["1"].predict(table.head(3), [5, 9])["survival"].to_numpy()
+    incidence = alone.predict(table.head(3), [5, 9])["incidence"].to_numpy()
+    assert incidence == pytest.approx(1 - survival)
+
+
+def test_incidence_after_the_last_follow_up_is_unknown() -> None:
+    """Nobody was watched for a hundred days."""
+    fit = fine_gray("Surv(days, event) ~ age", patients())
+
+    assert fit.predict(patients().head(1), [0, 100])["incidence"].to_list() == [0, None]
+
+
+def test_late_entry_needs_the_convention_that_provides_for_it() -> None:
+    """The convention of cmprsk has no late entry; that of finegray has."""
+    table = patients(start=[0] * 11 + [3])
+    formula = "Surv(start, days, event) ~ age"
+
+    with pytest.raises(BadCovariate, match="late entry"):
+        fine_gray(formula, table)
+    assert fine_gray(formula, table, convention="finegray").converged
+    with pytest.raises(BadResponse, match="late entry"):
+        gray("Surv(start, days, event) ~ arm", table)
+
+
+def test_an_effect_without_end_is_named() -> None:
+    """Only patients with the marker relapse: the coefficient has no finite estimate."""
+    marker = (patients()["event"] == 1).cast(pl.Int64)
+
+    fit = fine_gray("Surv(days, event) ~ marker", patients(marker=marker))
+
+    assert fit.infinite == ("marker",)
+    assert "no finite estimate" in fit.notes[0]
+    assert fit.table()["p"].to_list() == [None]
+
+
+def test_options_that_exclude_each_other_are_refused() -> None:
+    """Fine and Gray's variance is Breslow's; a cause must occur; a constant has no effect."""
+    table = patients()
+    with pytest.raises(BadCovariate, match="Breslow"):
+        fine_gray("Surv(days, event) ~ age", table, ties="efron")
+    with pytest.raises(BadCovariate, match="choose one of 1, 2"):
+        fine_gray("Surv(days, event) ~ age", table, cause="3")
+    with pytest.raises(ConstantCovariate, match="never varies"):
+        fine_gray("Surv(days, event) ~ one", patients(one=1))
+    with pytest.raises(BadFormula, match="name of a column"):
+        fine_gray("Surv(days, event) ~ age", table, censoring_by=[1] * 12)
+
+
+def test_arrays_and_formulas_agree() -> None:
+    """The same patients as a Surv with arrays."""
+    table = patients()
+    response = Surv.right(table["days"], table["event"], states=("1", "2"))
+
+    fit = fine_gray(response, covariates=table["age"].to_numpy(), names=["age"])
+    again = fine_gray("Surv(days, event) ~ age", table)
+
+    assert fit.coefficients == pytest.approx(again.coefficients)
+    assert fit.predict([[60.0]], [9])["incidence"][0] == pytest.approx(
+        again.predict(pl.DataFrame({"age": [60]}), [9])["incidence"][0]
+    )
+    with pytest.raises(BadCovariate, match="one value per follow-up"):
+        kaplan_meier(response, groups=["a"])
+
+
+ESTIMATORS: dict[str, Callable[[pl.DataFrame], Any]] = {
+    "kaplan_meier": lambda t: kaplan_meier("Surv(days, died) ~ arm", t, variance="robust"),
+    "nelson_aalen": lambda t: nelson_aalen("Surv(days, died) ~ arm", t, variance="robust"),
+    "aalen_johansen": lambda t: aalen_johansen("Surv(days, event) ~ arm", t, weights="weight"),
+    "logrank": lambda t: logrank("Surv(days, died) ~ arm", t, rho=1, gamma=1),
+    "pairwise": lambda t: pairwise_logrank("Surv(days, died) ~ arm", t),
+    "maxcombo": lambda t: maxcombo("Surv(days, died) ~ arm", t),
+    "restricted_mean": lambda t: restricted_mean("Surv(days, died) ~ arm", t),
+    "restricted_loss": lambda t: restricted_loss("Surv(days, event) ~ arm", t),
+    "gray": lambda t: gray("Surv(days, event) ~ arm", t),
+    "fine_gray": lambda t: fine_gray("Surv(days, event) ~ age", t),
+    "cause_specific_cox": lambda t: cause_specific_cox("Surv(days, event) ~ age", t),
+}
+NOBODY = [0] * 12
+LATER = patients()["days"].to_list()[1:]
+ONE = [0] * 5 + [1] + [0] * 6
+HARD = {
+    "no events": patients(event=NOBODY, died=NOBODY),
+    "one event": patients(event=ONE, died=ONE),
+    "all tied": patients(days=7),
+    "time zero": patients(days=[0, *LATER]),
+    "all at zero": patients(days=0),
+    "negative": patients(days=[-1, *LATER]),
+    "one arm": patients(arm="a", age=50),
+    "text": patients(days="long"),
+    "all missing": patients(days=pl.Series([None] * 12, dtype=pl.Int64)),
+    "some missing": patients(days=[None, *LATER]),
+    "everybody dies": patients(event=[1] * 12, died=[1] * 12),
+}
+
+
+@pytest.mark.parametrize("cohort", HARD)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_hard_cohorts_get_an_answer_or_a_reason(estimator: str, cohort: str) -> None:
+    """Degenerate data end in a result that prints, without NaN, or in a fault that says why."""
+    try:
+        found = ESTIMATORS[estimator](HARD[cohort])
+    except HaemonyError as fault:
+        assert str(fault)
+        return
+
+    table = found.table()
+    assert not any(column.is_nan().any() for column in table.select(pl.col(pl.Float64)))
+    assert str(found)
+
+
+def test_nothing_is_compared_with_nothing() -> None:
+    """One group, or nobody with an event, cannot be tested."""
+    with pytest.raises(NothingToAnalyse, match="3 groups"):
+        maxcombo("Surv(days, died) ~ site", patients())
+    with pytest.raises(NothingToAnalyse, match="one group"):
+        gray("Surv(days, event) ~ 1", patients())
