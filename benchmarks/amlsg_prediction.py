@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 import haemony as hm
 from haemony.analysis import random_effects, survival
 from haemony.analysis.survival import Surv, concordance
-from haemony.analysis.survival.newton import solve
-from haemony.analysis.survival.partial_likelihood import PartialLikelihood
-from haemony.analysis.survival.risk_sets import RiskSets
+from haemony.analysis.survival.regression.newton import solve
+from haemony.analysis.survival.regression.partial_likelihood import PartialLikelihood
+from haemony.analysis.survival.regression.risk_sets import RiskSets
 from haemony.intake.known import known
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from haemony.analysis.survival.aalen_johansen import aalen_johansen
-from haemony.analysis.survival.fine_gray import fine_gray
-from haemony.analysis.survival.gray import gray
-from haemony.analysis.survival.kaplan_meier import kaplan_meier
-from haemony.analysis.survival.logrank import logrank
-from haemony.analysis.survival.nelson_aalen import nelson_aalen
-from haemony.analysis.survival.response import Surv
-from haemony.analysis.survival.restricted_mean import restricted_loss
+from haemony.analysis.survival.comparing.gray import gray
+from haemony.analysis.survival.comparing.logrank import logrank
+from haemony.analysis.survival.competing.fine_gray import fine_gray
+from haemony.analysis.survival.curves.aalen_johansen import aalen_johansen
+from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
+from haemony.analysis.survival.curves.nelson_aalen import nelson_aalen
+from haemony.analysis.survival.curves.restricted_mean import restricted_loss
+from haemony.analysis.survival.data.response import Surv
 
 
 def cohort(n: int, seed: int = 20_160_609) -> tuple[Surv, Surv, np.ndarray]:

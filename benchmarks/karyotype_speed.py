@@ -2,8 +2,9 @@
 
 This script says how many a processor reads in a second, and how many it reads and asks every rule
 of the catalogue, as harmonisation does. It takes the karyotypes of all patients of two real
-cohorts, their distinct texts alone, and 10,000 distinct texts made of their clones; before each run everything that was remembered is forgotten.
-Times are processor times, the best of several runs, for other work on the machine disturbs them.
+cohorts, their distinct texts alone, and 10,000 distinct texts made of their clones; before each run
+everything that was remembered is forgotten. Times are processor times, the best of several runs,
+for other work on the machine disturbs them.
 
 Run it with `python benchmarks/karyotype_speed.py`; add `--profile` to see where the time goes.
 """

@@ -92,13 +92,13 @@ def haemony(task: str, p: Patients) -> Run:
         return [found.value, found.std_err]
 
     def fine_gray() -> Answer:
-        module = import_module("haemony.analysis.survival.fine_gray")
+        module = import_module("haemony.analysis.survival.competing.fine_gray")
         fit = module.fine_gray(competing(), covariates=p.x, cause="relapse")
         return [*fit.coefficients, *fit.standard_errors]
 
     def samples() -> Answer:
         fit = survival.cox(surv(), covariates=p.x)
-        bootstrap = import_module("haemony.analysis.survival.resampling").bootstrap
+        bootstrap = import_module("haemony.analysis.survival.regression.resampling").bootstrap
         return [float(bootstrap(fit, repeats=SAMPLES).std_err[0])]
 
     return {

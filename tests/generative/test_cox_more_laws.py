@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haemony.analysis import survival
-from haemony.analysis.survival.comparisons import compare
-from haemony.analysis.survival.episodes import merge_events, split
-from haemony.analysis.survival.exact_ties import conditional_total
-from haemony.analysis.survival.profile import profile_intervals
-from haemony.analysis.survival.splines import natural_basis, restricted_basis
+from haemony.analysis.survival.data.episodes import merge_events, split
+from haemony.analysis.survival.data.splines import natural_basis, restricted_basis
+from haemony.analysis.survival.regression.comparisons import compare
+from haemony.analysis.survival.regression.exact_ties import conditional_total
+from haemony.analysis.survival.regression.profile import profile_intervals
 from haemony.model.errors import HaemonyError
 
 FEW = settings(max_examples=20)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from haemony.analysis.survival.aalen_johansen import aalen_johansen
-from haemony.analysis.survival.fine_gray import Convention, FineGray, fine_gray
-from haemony.analysis.survival.gray import gray
-from haemony.analysis.survival.kaplan_meier import kaplan_meier
-from haemony.analysis.survival.logrank import logrank
-from haemony.analysis.survival.maxcombo import maxcombo
-from haemony.analysis.survival.nelson_aalen import nelson_aalen
-from haemony.analysis.survival.restricted_mean import restricted_loss, restricted_mean
+from haemony.analysis.survival.comparing.gray import gray
+from haemony.analysis.survival.comparing.logrank import logrank
+from haemony.analysis.survival.comparing.maxcombo import maxcombo
+from haemony.analysis.survival.competing.fine_gray import Convention, FineGray, fine_gray
+from haemony.analysis.survival.curves.aalen_johansen import aalen_johansen
+from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
+from haemony.analysis.survival.curves.nelson_aalen import nelson_aalen
+from haemony.analysis.survival.curves.restricted_mean import restricted_loss, restricted_mean
 from haemony.model.errors import HaemonyError
 
 T = TypeVar("T")

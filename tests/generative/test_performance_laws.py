@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from haemony.analysis import prediction, survival
 from haemony.analysis.prediction.censoring import censoring_model, outcome_weights
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 OS = "Surv(time, event) ~ 1"
 

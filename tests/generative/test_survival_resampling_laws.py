@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from haemony.analysis.survival.columns import Columns, standardised
-from haemony.analysis.survival.concordance import compare_pairs
-from haemony.analysis.survival.counts import stable_order
-from haemony.analysis.survival.cox import CoxFit, cox
-from haemony.analysis.survival.refitting import Refitting
-from haemony.analysis.survival.response import Surv
-from haemony.analysis.survival.risk_sets import RiskSets
+from haemony.analysis.survival.data.columns import Columns, standardised
+from haemony.analysis.survival.data.counts import stable_order
+from haemony.analysis.survival.data.response import Surv
+from haemony.analysis.survival.ranks.concordance import compare_pairs
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.refitting import Refitting
+from haemony.analysis.survival.regression.risk_sets import RiskSets
 from haemony.model.errors import HaemonyError
 
 

@@ -9,19 +9,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from haemony.analysis.survival.comparisons import compare, contrast, hazard_ratios
-from haemony.analysis.survival.cox import CoxFit, cox
-from haemony.analysis.survival.diagnostics import (
+from haemony.analysis.survival.data.episodes import Episodes, merge_events, recurrent, split
+from haemony.analysis.survival.regression.comparisons import compare, contrast, hazard_ratios
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.diagnostics import (
     dfbeta,
     dfbetas,
     martingale,
     per_cluster,
     proportional_hazards,
 )
-from haemony.analysis.survival.elastic_net import elastic_net
-from haemony.analysis.survival.episodes import Episodes, merge_events, recurrent, split
-from haemony.analysis.survival.profile import profile_intervals
-from haemony.analysis.survival.standardised import standardised_survival
+from haemony.analysis.survival.regression.elastic_net import elastic_net
+from haemony.analysis.survival.regression.profile import profile_intervals
+from haemony.analysis.survival.regression.standardised import standardised_survival
 from support.cohorts_cox_more import COHORTS
 
 Answers = dict[str, dict[str, float]]

@@ -9,17 +9,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival.aalen_johansen import aalen_johansen
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.cause_specific import cause_specific_cox
-from haemony.analysis.survival.fine_gray import FineGray, fine_gray
-from haemony.analysis.survival.gray import GrayTest, gray
-from haemony.analysis.survival.kaplan_meier import KaplanMeier, kaplan_meier
-from haemony.analysis.survival.logrank import logrank
-from haemony.analysis.survival.maxcombo import maxcombo
-from haemony.analysis.survival.nelson_aalen import HazardTies, nelson_aalen
-from haemony.analysis.survival.pairwise import Adjustment, adjusted, pairwise_logrank
-from haemony.analysis.survival.restricted_mean import restricted_loss, restricted_mean
+from haemony.analysis.survival.comparing.gray import GrayTest, gray
+from haemony.analysis.survival.comparing.logrank import logrank
+from haemony.analysis.survival.comparing.maxcombo import maxcombo
+from haemony.analysis.survival.comparing.pairwise import Adjustment, adjusted, pairwise_logrank
+from haemony.analysis.survival.competing.cause_specific import cause_specific_cox
+from haemony.analysis.survival.competing.fine_gray import FineGray, fine_gray
+from haemony.analysis.survival.curves.aalen_johansen import aalen_johansen
+from haemony.analysis.survival.curves.kaplan_meier import KaplanMeier, kaplan_meier
+from haemony.analysis.survival.curves.nelson_aalen import HazardTies, nelson_aalen
+from haemony.analysis.survival.curves.restricted_mean import restricted_loss, restricted_mean
+from haemony.analysis.survival.data.arrays import Floats
 from support.cohorts_curves import cohort
 
 Answers = dict[tuple[str, str], dict[str, float]]

@@ -7,15 +7,20 @@ import polars as pl
 import pytest
 
 from haemony.analysis import survival
-from haemony.analysis.survival.comparisons import compare, contrast, hazard_ratios, joint_test
-from haemony.analysis.survival.diagnostics import cox_snell
-from haemony.analysis.survival.elastic_net import elastic_net
-from haemony.analysis.survival.episodes import merge_events, recurrent, split
+from haemony.analysis.survival.data.episodes import merge_events, recurrent, split
+from haemony.analysis.survival.data.formula import read
+from haemony.analysis.survival.data.frames import polars_table
 from haemony.analysis.survival.faults import BadTable
-from haemony.analysis.survival.formula import read
-from haemony.analysis.survival.frames import polars_table
-from haemony.analysis.survival.profile import profile_intervals
-from haemony.analysis.survival.standardised import standardised_survival
+from haemony.analysis.survival.regression.comparisons import (
+    compare,
+    contrast,
+    hazard_ratios,
+    joint_test,
+)
+from haemony.analysis.survival.regression.diagnostics import cox_snell
+from haemony.analysis.survival.regression.elastic_net import elastic_net
+from haemony.analysis.survival.regression.profile import profile_intervals
+from haemony.analysis.survival.regression.standardised import standardised_survival
 from haemony.analysis.survival.summarised import COLUMNS, Shape, summarised_result
 from haemony.model.errors import HaemonyError
 

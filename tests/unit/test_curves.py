@@ -10,8 +10,18 @@ import polars as pl
 import pytest
 from scipy.stats import norm
 
-from haemony.analysis.survival.aalen_johansen import aalen_johansen
-from haemony.analysis.survival.cause_specific import cause_specific_cox
+from haemony.analysis.survival.comparing.gray import gray
+from haemony.analysis.survival.comparing.logrank import logrank
+from haemony.analysis.survival.comparing.maxcombo import maxcombo
+from haemony.analysis.survival.comparing.normal_box import box_probability
+from haemony.analysis.survival.comparing.pairwise import pairwise_logrank
+from haemony.analysis.survival.competing.cause_specific import cause_specific_cox
+from haemony.analysis.survival.competing.fine_gray import fine_gray
+from haemony.analysis.survival.curves.aalen_johansen import aalen_johansen
+from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
+from haemony.analysis.survival.curves.nelson_aalen import nelson_aalen
+from haemony.analysis.survival.curves.restricted_mean import restricted_loss, restricted_mean
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import (
     BadCovariate,
     BadFormula,
@@ -20,16 +30,6 @@ from haemony.analysis.survival.faults import (
     ConstantCovariate,
     NothingToAnalyse,
 )
-from haemony.analysis.survival.fine_gray import fine_gray
-from haemony.analysis.survival.gray import gray
-from haemony.analysis.survival.kaplan_meier import kaplan_meier
-from haemony.analysis.survival.logrank import logrank
-from haemony.analysis.survival.maxcombo import maxcombo
-from haemony.analysis.survival.nelson_aalen import nelson_aalen
-from haemony.analysis.survival.normal_box import box_probability
-from haemony.analysis.survival.pairwise import pairwise_logrank
-from haemony.analysis.survival.response import Surv
-from haemony.analysis.survival.restricted_mean import restricted_loss, restricted_mean
 from haemony.model.errors import HaemonyError
 
 OUTCOME = pl.Enum(["censored", "relapse", "death"])

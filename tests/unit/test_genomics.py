@@ -10,7 +10,7 @@ from haemony.analysis import genomics, survival
 from haemony.analysis.genomics.pair_fits import Follow
 from haemony.analysis.survival import BadCovariate, BadFormula, NothingToAnalyse, Surv
 from haemony.analysis.survival.faults import UnknownColumn
-from haemony.analysis.survival.risk_sets import RiskSets
+from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 
 def patients(n: int = 300, seed: int = 4, interaction: float = 0.0) -> pl.DataFrame:

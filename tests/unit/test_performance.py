@@ -11,7 +11,7 @@ import pytest
 
 from haemony.analysis import prediction, survival
 from haemony.analysis.prediction.censoring import censoring_model, outcome_weights
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.faults import (
     BadFormula,
     BadResponse,

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import t as student
 
 from haemony.analysis import prediction, survival
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
 
 OS = "Surv(time, event) ~ 1"

@@ -78,8 +78,8 @@ class FakeRelease:
     def features(self, names: Sequence[str]) -> pl.DataFrame:
         """The columns asked for; those that the table lacks are unknown."""
         unknown = [pl.lit(None).alias(name) for name in names if name not in self.table.columns]
-        return self.table.with_columns(unknown).with_row_index("person_id").select(
-            "person_id", *names
+        return (
+            self.table.with_columns(unknown).with_row_index("person_id").select("person_id", *names)
         )
 
     def owners(self) -> pl.DataFrame:

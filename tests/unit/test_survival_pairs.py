@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from haemony.analysis.survival.concordance import compare_pairs, concordance
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.response import Surv
+from haemony.analysis.survival.ranks.concordance import compare_pairs, concordance
 
 
 def test_scores_that_are_no_numbers_for_each_patient_are_refused() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from haemony.analysis.survival.cox import CoxFit, cox
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
-from haemony.analysis.survival.refitting import Refitting
-from haemony.analysis.survival.resampling import bootstrap, cross_validate
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.refitting import Refitting
+from haemony.analysis.survival.regression.resampling import bootstrap, cross_validate
 from support.survival_cohorts import synthetic
 
 FORMULA = "Surv(start, stop, event) ~ age + gene"

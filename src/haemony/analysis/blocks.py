@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from haemony.analysis.cohorts import Criterion
 from haemony.analysis.describe import Comparison
-from haemony.analysis.survival.formula import read as read_formula
+from haemony.analysis.survival.data.formula import read as read_formula
 
 
 class MissingData(StrEnum):

@@ -34,8 +34,8 @@ from haemony.analysis.freezing import Deviation, Frozen
 from haemony.analysis.genomics import CoMutation
 from haemony.analysis.multistate import Scheme, StateOccupation
 from haemony.analysis.protocol import Protocol
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.cox import ChiSquared
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.regression.cox import ChiSquared
 from haemony.model.element import Catalogue, Element
 
 

@@ -17,21 +17,21 @@ from scipy.optimize import linprog
 from scipy.special import expit, xlogy
 from scipy.stats import norm
 
-from haemony.analysis.survival import formula as formulas
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Flags, Floats
-from haemony.analysis.survival.design import Design
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import Missing, Model
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.faults import (
     BadCovariate,
     BadFormula,
     ConstantCovariate,
     NothingToAnalyse,
 )
-from haemony.analysis.survival.formula import Missing, Model
-from haemony.analysis.survival.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.newton import check_independent, inverse, solve
-from haemony.analysis.survival.partial_likelihood import weighted_square
+from haemony.analysis.survival.regression.newton import check_independent, inverse, solve
+from haemony.analysis.survival.regression.partial_likelihood import weighted_square
 
 MOST_STEPS = 50
 MOST_HALVINGS = 30

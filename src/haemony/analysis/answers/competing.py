@@ -20,8 +20,8 @@ from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import CompetingFound, GroupsTest, Regression
 from haemony.analysis.grouping import GROUP
 from haemony.analysis.keys import BadProtocol
-from haemony.analysis.survival.fine_gray import fine_gray
-from haemony.analysis.survival.gray import gray
+from haemony.analysis.survival.comparing.gray import gray
+from haemony.analysis.survival.competing.fine_gray import fine_gray
 
 
 def find_competing(ground: Ground, block: CompetingBlock) -> CompetingFound:

@@ -8,7 +8,7 @@ from haemony.analysis import pooling, survival
 from haemony.analysis.answers.ground import Ground, named, strata_terms
 from haemony.analysis.blocks import CoxBlock
 from haemony.analysis.evidence import Effect, ModelFound, Regression
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 
 def find_model(ground: Ground, block: CoxBlock) -> ModelFound:

@@ -14,7 +14,7 @@ from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import Effect, SubgroupsFound, SubgroupsOf
 from haemony.analysis.grouping import GROUP, grouping, present
 from haemony.analysis.keys import BadProtocol
-from haemony.analysis.survival.cox import ChiSquared
+from haemony.analysis.survival.regression.cox import ChiSquared
 from haemony.model.errors import HaemonyError
 
 

@@ -20,7 +20,7 @@ from haemony.analysis.evidence import (
     SurvivalFound,
 )
 from haemony.analysis.grouping import GROUP, grouping
-from haemony.analysis.survival.restricted_mean import restricted_mean
+from haemony.analysis.survival.curves.restricted_mean import restricted_mean
 
 
 def find_endpoint(members: pl.DataFrame, clock: Clock) -> EndpointFound:

@@ -23,12 +23,12 @@ from haemony.analysis.causal.hazards import cumulative
 from haemony.analysis.causal.propensity import truncated
 from haemony.analysis.causal.trial import FOLLOWED, PATIENT, WEIGHT, Enrolled, Trial
 from haemony.analysis.logistic import logistic
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.cox import cox
+from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.frames import Tabular
-from haemony.analysis.survival.kaplan_meier import kaplan_meier
-from haemony.analysis.survival.partial_likelihood import Ties
+from haemony.analysis.survival.regression.cox import cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 
 def clone_censor_weight(

@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.counts import count, sums_by
+from haemony.analysis.survival.curves.influence import Stays
+from haemony.analysis.survival.curves.kaplan_meier import leaving
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.counts import count, sums_by
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Grid
+from haemony.analysis.survival.data.sample import Sample, sample
 from haemony.analysis.survival.faults import BadCovariate, BeyondFollowUp
-from haemony.analysis.survival.frames import Tabular
-from haemony.analysis.survival.influence import Stays
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.kaplan_meier import leaving
-from haemony.analysis.survival.response import Grid
-from haemony.analysis.survival.sample import Sample, sample
 
 
 def survival_difference(

@@ -23,10 +23,10 @@ from haemony.analysis.causal.trial import (
     Enrolled,
     Trial,
 )
-from haemony.analysis.survival.cox import cox
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.frames import Tabular
-from haemony.analysis.survival.partial_likelihood import Ties
+from haemony.analysis.survival.regression.cox import cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 
 def time_dependent(trial: Trial, table: Tabular, *, ties: Ties = "efron") -> Effect:

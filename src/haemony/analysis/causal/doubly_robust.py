@@ -22,11 +22,11 @@ from haemony.analysis.causal.hazards import cumulative
 from haemony.analysis.causal.propensity import Propensity, propensity
 from haemony.analysis.causal.standardise import Averages, Outcome, fit_outcome
 from haemony.analysis.logistic import complete_columns
-from haemony.analysis.survival import formula as formulas
-from haemony.analysis.survival.arrays import Flags, Floats
-from haemony.analysis.survival.cox import CoxFit, cox
-from haemony.analysis.survival.frames import Tabular
-from haemony.analysis.survival.partial_likelihood import Ties
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 CENSORED = "doubly_robust_censored"
 BLOCK = 4096

@@ -11,11 +11,11 @@ from scipy.stats import norm
 from haemony.analysis.causal.contrasts import survival_difference
 from haemony.analysis.causal.trial import FOLLOWED, PATIENT, WEIGHT, Enrolled
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.cox import CoxFit
+from haemony.analysis.survival.curves.kaplan_meier import KaplanMeier
+from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.formula import Missing
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.kaplan_meier import KaplanMeier
+from haemony.analysis.survival.regression.cox import CoxFit
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.cox import CoxFit
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.regression.cox import CoxFit
 
 
 def cumulative(fit: CoxFit, times: ArrayLike, side: Literal["left", "right"] = "right") -> Floats:

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.logistic import complete_columns
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadResponse
-from haemony.analysis.survival.frames import Tabular
 
 
 @dataclass(frozen=True, slots=True)

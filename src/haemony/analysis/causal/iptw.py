@@ -18,19 +18,19 @@ from scipy.special import expit
 from haemony.analysis.causal.contrasts import survival_difference
 from haemony.analysis.causal.propensity import Balance, Estimand, Propensity, Weights, propensity
 from haemony.analysis.logistic import fit_logistic
-from haemony.analysis.survival import formula as formulas
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.aalen_johansen import AalenJohansen, aalen_johansen
-from haemony.analysis.survival.arrays import Flags, Floats
-from haemony.analysis.survival.counts import count
-from haemony.analysis.survival.cox import CoxFit, cox
+from haemony.analysis.survival.curves.aalen_johansen import AalenJohansen, aalen_johansen
+from haemony.analysis.survival.curves.kaplan_meier import KaplanMeier, kaplan_meier
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.counts import count
+from haemony.analysis.survival.data.formula import Missing, complete
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadFormula
-from haemony.analysis.survival.formula import Missing, complete
-from haemony.analysis.survival.frames import Tabular
 from haemony.analysis.survival.intervals import ConfType
-from haemony.analysis.survival.kaplan_meier import KaplanMeier, kaplan_meier
-from haemony.analysis.survival.partial_likelihood import Ties
-from haemony.analysis.survival.response import Grid, Surv
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 WEIGHT, ROW = "iptw_weight", "iptw_row"
 

@@ -16,7 +16,7 @@ from scipy.special import logit
 from haemony.analysis.causal.faults import NobodyLeft
 from haemony.analysis.causal.propensity import Balance, Propensity
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.faults import BadCovariate
 
 

@@ -18,11 +18,11 @@ import polars as pl
 from haemony.analysis.causal.faults import NoOverlap
 from haemony.analysis.logistic import Logistic, fit_logistic, read_rows
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Flags, Floats
-from haemony.analysis.survival.design import Design
+from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadCovariate, BadFormula
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular
 
 Estimand = Literal["ate", "att", "atc", "overlap", "matching"]
 TARGETS = {

@@ -21,13 +21,13 @@ from numpy.typing import ArrayLike
 from haemony.analysis.causal.hazards import cumulative
 from haemony.analysis.logistic import true_or_false
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.cox import CoxFit, cox
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.formula import Complete, Missing, complete
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadFormula, BeyondFollowUp
-from haemony.analysis.survival.formula import Complete, Missing, complete
-from haemony.analysis.survival.frames import Tabular
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.partial_likelihood import Ties
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,11 +19,11 @@ import polars as pl
 
 from haemony.analysis.causal.faults import LooksAhead, NobodyLeft
 from haemony.analysis.logistic import complete_columns, true_or_false
-from haemony.analysis.survival import formula as formulas
-from haemony.analysis.survival.arrays import Flags, Floats
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.formula import Missing, Model
+from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.faults import BadCovariate, BadResponse, NothingToAnalyse
-from haemony.analysis.survival.formula import Missing, Model
-from haemony.analysis.survival.frames import Tabular, polars_table
 
 START, STOP, EVENT, PATIENT = "trial_start", "trial_stop", "trial_event", "trial_patient"
 WEIGHT, NUMBER = "trial_weight", "trial_number"

@@ -12,9 +12,9 @@ from haemony.analysis.genomics.findings import Findings
 from haemony.analysis.genomics.fisher import FisherTests, fisher
 from haemony.analysis.genomics.multiplicity import Method, adjust
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import NothingToAnalyse
-from haemony.analysis.survival.frames import Tabular
 
 SHOWN = 20
 

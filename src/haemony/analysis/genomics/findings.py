@@ -10,10 +10,10 @@ from typing import Self
 import numpy as np
 import polars as pl
 
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.formula import known_columns
-from haemony.analysis.survival.frames import Tabular, column_names, polars_table
 
 NEGATIVE, POSITIVE = "negative", "positive"
 

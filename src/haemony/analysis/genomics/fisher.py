@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.faults import BadCovariate
 
 SAME = 1 + 1e-7

@@ -34,13 +34,13 @@ from haemony.analysis.genomics.findings import Findings
 from haemony.analysis.genomics.multiplicity import adjust
 from haemony.analysis.genomics.pair_fits import Follow, PairFits
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.design import Design
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import Missing, complete, groups_of
+from haemony.analysis.survival.data.frames import Tabular, polars_table
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
-from haemony.analysis.survival.formula import Missing, complete, groups_of
-from haemony.analysis.survival.frames import Tabular, polars_table
-from haemony.analysis.survival.response import Surv
-from haemony.analysis.survival.risk_sets import RiskSets
+from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 INFINITE = 8.0
 SHOWN = 20

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from haemony.analysis.genomics.findings import Findings
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.risk_sets import RiskSets
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 PORTION = 64
 MOST_STEPS = 40

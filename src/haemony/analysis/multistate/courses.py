@@ -25,10 +25,10 @@ from haemony.analysis.multistate.histories import (
     slack,
 )
 from haemony.analysis.multistate.scheme import AML_COURSE, AML_TRANSPLANT, Scheme
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.faults import NothingToAnalyse
-from haemony.analysis.survival.formula import known_columns
-from haemony.analysis.survival.frames import Tabular, column_names, polars_table
 
 
 class Elsewhere(Enum):

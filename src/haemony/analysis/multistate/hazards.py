@@ -12,7 +12,7 @@ from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.histories import Histories
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.multistate.steps import Steps, generators, unit_steps
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.faults import NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
 

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.formula import known_columns, positive_weights
+from haemony.analysis.survival.data.response import TIE_TOLERANCE
 from haemony.analysis.survival.faults import NothingToAnalyse
-from haemony.analysis.survival.formula import known_columns, positive_weights
-from haemony.analysis.survival.response import TIE_TOLERANCE
 
 Texts = NDArray[np.object_]
 ENTERED = "entered"

@@ -20,8 +20,8 @@ import numpy as np
 
 from haemony.analysis.multistate.histories import STAYS, Histories
 from haemony.analysis.multistate.steps import Steps, at_risk
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.counts import sums_by
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.counts import sums_by
 
 SINGULAR = 1e-3
 LARGEST = 1e4

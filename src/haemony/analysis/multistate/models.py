@@ -30,16 +30,22 @@ from haemony.analysis.multistate.transitions import (
     transition_probabilities,
 )
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.cox import ChiSquared, CoxData, CoxFit, LogLikelihood, fit_cox
-from haemony.analysis.survival.design import Design
-from haemony.analysis.survival.diagnostics import dfbeta
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import Complete, Groups, Missing, complete, read
+from haemony.analysis.survival.data.frames import polars_table
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
-from haemony.analysis.survival.formula import Complete, Groups, Missing, complete, read
-from haemony.analysis.survival.frames import polars_table
 from haemony.analysis.survival.intervals import ConfType, normal_quantile
-from haemony.analysis.survival.partial_likelihood import Ties
-from haemony.analysis.survival.response import Surv
+from haemony.analysis.survival.regression.cox import (
+    ChiSquared,
+    CoxData,
+    CoxFit,
+    LogLikelihood,
+    fit_cox,
+)
+from haemony.analysis.survival.regression.diagnostics import dfbeta
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 CoefficientVariance = Literal["model", "robust"]
 Patient = pl.DataFrame | Mapping[str, object]

@@ -23,9 +23,9 @@ from haemony.analysis.multistate.jackknife import Course, influences, variance
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.multistate.steps import Steps, integrals, spread
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.formula import groups_of, known_columns
 from haemony.analysis.survival.faults import BeyondFollowUp, NothingToAnalyse, UnknownColumn
-from haemony.analysis.survival.formula import groups_of, known_columns
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
 Start = str | Mapping[str, float] | None

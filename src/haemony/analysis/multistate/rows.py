@@ -15,9 +15,9 @@ from haemony.analysis.multistate.histories import (
     slack,
 )
 from haemony.analysis.multistate.scheme import ARROW, Scheme
+from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.faults import NothingToAnalyse
-from haemony.analysis.survival.formula import known_columns
-from haemony.analysis.survival.frames import Tabular, column_names, polars_table
 
 
 def histories_from_rows(

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from haemony.analysis.multistate.faults import BadScheme
-from haemony.analysis.survival.arrays import Integers
+from haemony.analysis.survival.data.arrays import Integers
 
 ARROW = "->"
 

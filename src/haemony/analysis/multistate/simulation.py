@@ -23,7 +23,7 @@ from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.histories import ENTERED
 from haemony.analysis.multistate.models import Clock, Component, Patient, TransitionCox, one_patient
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.faults import BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.scheme import Scheme, Transition
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.design import Design
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.design import Design
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import numpy as np
 
 from haemony.analysis.multistate.histories import Histories
 from haemony.analysis.multistate.scheme import Scheme
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.counts import sums_by
-from haemony.analysis.survival.response import distinct
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.counts import sums_by
+from haemony.analysis.survival.data.response import distinct
 
 
 @dataclass(frozen=True, eq=False)

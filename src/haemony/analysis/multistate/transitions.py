@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from haemony.analysis.multistate.hazards import Hazards
 from haemony.analysis.multistate.steps import integrals
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.faults import BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 

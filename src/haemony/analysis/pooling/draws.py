@@ -13,8 +13,8 @@ from numpy.random import Generator
 from scipy.linalg import solve_triangular
 from scipy.special import softmax
 
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.partial_likelihood import weighted_square
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.regression.partial_likelihood import weighted_square
 
 RIDGE = 1e-5
 PRIOR_SD = 2.5

@@ -20,16 +20,16 @@ from numpy.random import Generator
 from haemony.analysis.pooling.draws import classified, matched
 from haemony.analysis.pooling.faults import CannotImpute, NothingToPool
 from haemony.analysis.pooling.rubin import Pooled, pool_fits
-from haemony.analysis.survival import formula as formulas
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.counts import count
-from haemony.analysis.survival.cox import cox
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.counts import count
+from haemony.analysis.survival.data.formula import Missing, levels
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.formula import Missing, levels
-from haemony.analysis.survival.frames import Tabular, column_names, polars_table
-from haemony.analysis.survival.partial_likelihood import Ties
-from haemony.analysis.survival.response import Grid, Surv
+from haemony.analysis.survival.regression.cox import cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 Means = Literal["matching", "logistic", "polytomous"]
 MOST_LEVELS = 30

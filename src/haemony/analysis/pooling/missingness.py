@@ -15,12 +15,12 @@ import polars as pl
 
 from haemony.analysis.logistic import complete_columns, fit_logistic
 from haemony.analysis.pooling.imputation import Imputed
-from haemony.analysis.survival import formula as formulas
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.cox import cox
-from haemony.analysis.survival.design import Design
-from haemony.analysis.survival.frames import Tabular
-from haemony.analysis.survival.partial_likelihood import Ties
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.regression.cox import cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 from haemony.model.errors import HaemonyError
 
 LACKS = "missingness_indicator"

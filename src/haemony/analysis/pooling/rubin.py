@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 from haemony.analysis.pooling.faults import NothingToPool
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import normal_quantile
 

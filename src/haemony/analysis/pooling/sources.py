@@ -19,12 +19,12 @@ from scipy.stats import chi2
 
 from haemony.analysis.pooling.faults import DifferentEndpoints, NothingToPool, UndefinedEndpoint
 from haemony.analysis.pooling.meta import MetaAnalysis, Method, Prediction, Test, meta
-from haemony.analysis.survival import formula as formulas
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.cox import CoxFit, cox
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular, column_names, polars_table
-from haemony.analysis.survival.partial_likelihood import Ties
+from haemony.analysis.survival.data import formula as formulas
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 from haemony.model.errors import HaemonyError
 
 Definitions = Mapping[str, str]

@@ -27,11 +27,11 @@ from haemony.analysis.prediction.estimates import Estimates, covariance_of_mean
 from haemony.analysis.prediction.faults import BadRisks, check_choice
 from haemony.analysis.prediction.observed import marginal_risks
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.printing import counted, grid, page
-from haemony.analysis.survival.response import Surv
 
 NULL_MODEL = "Null model"
 """The same risk for everybody: Kaplan–Meier, or Aalen–Johansen with competing risks."""

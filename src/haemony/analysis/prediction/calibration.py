@@ -27,12 +27,12 @@ from haemony.analysis.prediction.faults import BadRisks, check_choice
 from haemony.analysis.prediction.observed import observed_risks, pseudo_values
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
 from haemony.analysis.prediction.smoothing import KNOTS, cloglog, fit_cloglog
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.intervals import ConfType, normal_quantile
 from haemony.analysis.survival.printing import counted, grid, page
-from haemony.analysis.survival.response import Surv
 from haemony.model.errors import HaemonyError
 
 Smoother = Literal["hazard", "pseudo-values"]

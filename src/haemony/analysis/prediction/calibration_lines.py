@@ -19,11 +19,11 @@ from haemony.analysis.prediction.smoothing import (
     knots_for,
     restricted_cubic,
 )
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.cox import CoxFit, cox
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.response import Surv
+from haemony.analysis.survival.regression.cox import CoxFit, cox
 
 STEEPEST = 30.0
 """The widest range of log hazards that a curve may have: more means no finite estimate."""

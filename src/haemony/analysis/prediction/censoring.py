@@ -21,11 +21,11 @@ import numpy as np
 
 from haemony.analysis.prediction.faults import BadRisks
 from haemony.analysis.prediction.predictions import Predictions
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.counts import suffix_sums, sums_by
-from haemony.analysis.survival.cox import CoxFit, cox
-from haemony.analysis.survival.diagnostics import dfbeta
-from haemony.analysis.survival.response import Grid, Surv
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.counts import suffix_sums, sums_by
+from haemony.analysis.survival.data.response import Grid, Surv
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.diagnostics import dfbeta
 
 Censoring = Literal["kaplan-meier", "cox"]
 Variance = Literal["full", "conservative"]

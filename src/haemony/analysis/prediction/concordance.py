@@ -31,12 +31,12 @@ from haemony.analysis.prediction.censoring import (
 from haemony.analysis.prediction.estimates import Estimates
 from haemony.analysis.prediction.faults import check_choice
 from haemony.analysis.prediction.predictions import TINY, Predictions, Risks, predictions
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.dominance import range_sums, sums_below
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Surv, distinct
 from haemony.analysis.survival.printing import counted, grid, page
-from haemony.analysis.survival.response import Surv, distinct
+from haemony.analysis.survival.ranks.dominance import range_sums, sums_below
 
 Weighting = Literal["uno", "harrell"]
 

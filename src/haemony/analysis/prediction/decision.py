@@ -20,12 +20,12 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.faults import BadRisks
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
-from haemony.analysis.survival.arrays import Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import UnknownColumn
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular
 from haemony.analysis.survival.printing import counted, grid, page
-from haemony.analysis.survival.response import Surv
 
 TREAT_ALL, TREAT_NONE = "Treat all", "Treat none"
 ROUNDING = 1e-12

@@ -30,11 +30,11 @@ from haemony.analysis.prediction.censoring import (
 from haemony.analysis.prediction.estimates import Estimates, covariance_of_mean
 from haemony.analysis.prediction.faults import BadRisks, check_choice
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
-from haemony.analysis.survival.arrays import Floats
-from haemony.analysis.survival.formula import Missing
-from haemony.analysis.survival.frames import Tabular
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.printing import counted, grid, page
-from haemony.analysis.survival.response import Surv
 
 Controls = Literal["event-free or competing", "event-free"]
 

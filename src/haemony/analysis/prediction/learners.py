@@ -13,14 +13,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.counts import suffix_sums, sums_by
-from haemony.analysis.survival.cox import CoxFit, cox
-from haemony.analysis.survival.design import Design
-from haemony.analysis.survival.elastic_net import Choice, ElasticNet, elastic_net
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.counts import suffix_sums, sums_by
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import complete, groups_of, read
+from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadFormula
-from haemony.analysis.survival.formula import complete, groups_of, read
-from haemony.analysis.survival.response import Grid, Surv
+from haemony.analysis.survival.regression.cox import CoxFit, cox
+from haemony.analysis.survival.regression.elastic_net import Choice, ElasticNet, elastic_net
 
 
 @runtime_checkable

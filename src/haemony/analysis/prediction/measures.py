@@ -17,7 +17,7 @@ from haemony.analysis.prediction.discrimination import auc
 from haemony.analysis.prediction.estimates import Estimates
 from haemony.analysis.prediction.faults import check_choice
 from haemony.analysis.prediction.predictions import Predictions
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.prediction.predictions import Predictions
-from haemony.analysis.survival.aalen_johansen import aalen_johansen
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.counts import suffix_sums, sums_by
+from haemony.analysis.survival.curves.aalen_johansen import aalen_johansen
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.counts import suffix_sums, sums_by
+from haemony.analysis.survival.data.response import Grid
 from haemony.analysis.survival.intervals import ConfType
-from haemony.analysis.survival.response import Grid
 
 
 def observed_risks(

@@ -17,8 +17,11 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.faults import BadRisks
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.design import Design
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import Missing, complete, read
+from haemony.analysis.survival.data.frames import Tabular, polars_table
+from haemony.analysis.survival.data.response import Surv, distinct
 from haemony.analysis.survival.faults import (
     BadFormula,
     BadResponse,
@@ -26,9 +29,6 @@ from haemony.analysis.survival.faults import (
     NothingToAnalyse,
     UnknownColumn,
 )
-from haemony.analysis.survival.formula import Missing, complete, read
-from haemony.analysis.survival.frames import Tabular, polars_table
-from haemony.analysis.survival.response import Surv, distinct
 
 Risks: TypeAlias = Mapping[str, str | Sequence[str] | ArrayLike]
 TINY = float(np.finfo(np.float64).tiny)

@@ -27,8 +27,8 @@ from haemony.analysis.prediction.measures import Measure, measure_named
 from haemony.analysis.prediction.predictions import TINY, Predictions, predictions
 from haemony.analysis.prediction.splits import Split, Splits
 from haemony.analysis.prediction.validated import BootstrapValidated, CrossValidated
-from haemony.analysis.survival.arrays import Floats, Integers
-from haemony.analysis.survival.frames import Tabular, polars_table
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.model.errors import HaemonyError
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 """The quantiles at which knots stand, by their number."""

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.faults import BadSplits
-from haemony.analysis.survival.arrays import Integers
+from haemony.analysis.survival.data.arrays import Integers
 
 Kind = Literal["folds", "holdouts", "bootstraps", "sources"]
 KINDS = ("folds", "holdouts", "bootstraps", "sources")

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.faults import BadRisks, MissingLibrary
 from haemony.analysis.prediction.learners import breslow, risk_of_scores, whole_rows
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.formula import complete, read
 from haemony.analysis.survival.faults import BadFormula
-from haemony.analysis.survival.formula import complete, read
 
 
 @dataclass(frozen=True)

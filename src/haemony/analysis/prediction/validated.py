@@ -14,7 +14,7 @@ import polars as pl
 from scipy.stats import t as student
 
 from haemony.analysis.prediction.splits import Splits
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.printing import grid, page
 

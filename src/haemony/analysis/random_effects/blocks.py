@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,12 +28,9 @@ from haemony.analysis.random_effects.shrinkage import (
     shrink,
 )
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.concordance import Concordance, compare_pairs
-from haemony.analysis.survival.cox import CoxData, CoxFit, LogLikelihood, fit_cox
-from haemony.analysis.survival.design import Design
-from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
-from haemony.analysis.survival.formula import (
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import (
     Complete,
     Groups,
     Missing,
@@ -44,12 +41,15 @@ from haemony.analysis.survival.formula import (
     positive_weights,
     read,
 )
-from haemony.analysis.survival.frames import PandasLike, Tabular, polars_table
+from haemony.analysis.survival.data.frames import PandasLike, Tabular, polars_table
+from haemony.analysis.survival.data.response import Surv
+from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.newton import inverse
-from haemony.analysis.survival.partial_likelihood import PartialLikelihood, Ties
-from haemony.analysis.survival.response import Surv
-from haemony.analysis.survival.risk_sets import RiskSets
+from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
+from haemony.analysis.survival.regression.cox import CoxData, CoxFit, LogLikelihood, fit_cox
+from haemony.analysis.survival.regression.newton import inverse
+from haemony.analysis.survival.regression.partial_likelihood import PartialLikelihood, Ties
+from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 Uncertainty = Literal["posterior", "sampling"]
 Terms = Mapping[str, Sequence[frozenset[str]]]

@@ -16,10 +16,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from haemony.analysis.random_effects.blocks import Blocks
-from haemony.analysis.survival.arrays import Flags, Floats
+from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.newton import check_independent, inverse, solve
-from haemony.analysis.survival.partial_likelihood import Moments, PartialLikelihood
+from haemony.analysis.survival.regression.newton import check_independent, inverse, solve
+from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
 
 Estimator = Literal["reml", "ml", "blup"]
 

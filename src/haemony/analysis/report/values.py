@@ -12,7 +12,7 @@ import numpy as np
 from haemony.analysis import survival, wording
 from haemony.analysis.cohorts import Cohort
 from haemony.analysis.report.cells import HIDDEN, Shown, shown, shown_row
-from haemony.analysis.survival.cox import ChiSquared
+from haemony.analysis.survival.regression.cox import ChiSquared
 from haemony.model.element import Catalogue
 
 Document = dict[str, Any]

@@ -15,34 +15,100 @@ a missing variable are left out, counted and reported on the result.
 (1, ['NPM1=negative', 'NPM1=positive'])
 """
 
-from haemony.analysis.survival.aalen_johansen import (
+from haemony.analysis.survival.comparing.gray import (
+    GrayTest,
+    gray,
+)
+from haemony.analysis.survival.comparing.logrank import (
+    LogRank,
+    Trend,
+    Weight,
+    logrank,
+)
+from haemony.analysis.survival.comparing.maxcombo import (
+    MaxCombo,
+    maxcombo,
+)
+from haemony.analysis.survival.comparing.pairwise import (
+    PairwiseLogRank,
+    pairwise_logrank,
+)
+from haemony.analysis.survival.competing.cause_specific import (
+    CauseSpecificCox,
+    cause_specific_cox,
+)
+from haemony.analysis.survival.competing.fine_gray import (
+    FineGray,
+    fine_gray,
+)
+from haemony.analysis.survival.curves.aalen_johansen import (
     AalenJohansen,
     Incidence,
     aalen_johansen,
 )
-from haemony.analysis.survival.cause_specific import (
-    CauseSpecificCox,
-    cause_specific_cox,
+from haemony.analysis.survival.curves.kaplan_meier import (
+    Curve,
+    Estimate,
+    KaplanMeier,
+    follow_up,
+    kaplan_meier,
 )
-from haemony.analysis.survival.comparisons import (
+from haemony.analysis.survival.curves.nelson_aalen import (
+    HazardCurve,
+    NelsonAalen,
+    nelson_aalen,
+)
+from haemony.analysis.survival.curves.restricted_mean import (
+    RestrictedMeans,
+    restricted_loss,
+    restricted_mean,
+)
+from haemony.analysis.survival.data.episodes import (
+    Episodes,
+    merge_events,
+    recurrent,
+    split,
+)
+from haemony.analysis.survival.data.formula import (
+    Missing,
+)
+from haemony.analysis.survival.data.frames import (
+    Tabular,
+    polars_table,
+)
+from haemony.analysis.survival.data.response import (
+    Surv,
+)
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    BadResponse,
+    BadTable,
+    BeyondFollowUp,
+    CollinearCovariates,
+    ConstantCovariate,
+    NothingToAnalyse,
+    UnknownColumn,
+)
+from haemony.analysis.survival.ranks.concordance import (
+    Concordance,
+    concordance,
+)
+from haemony.analysis.survival.regression.comparisons import (
     Comparison,
     compare,
     contrast,
     hazard_ratios,
     joint_test,
 )
-from haemony.analysis.survival.concordance import (
-    Concordance,
-    concordance,
-)
-from haemony.analysis.survival.cox import (
+from haemony.analysis.survival.regression.cox import (
     Bias,
     ChiSquared,
     CoxFit,
     Treatment,
     cox,
 )
-from haemony.analysis.survival.diagnostics import (
+from haemony.analysis.survival.regression.diagnostics import (
     ProportionalHazards,
     Schoenfeld,
     Transform,
@@ -56,90 +122,25 @@ from haemony.analysis.survival.diagnostics import (
     schoenfeld,
     score_residuals,
 )
-from haemony.analysis.survival.elastic_net import (
+from haemony.analysis.survival.regression.elastic_net import (
     ElasticNet,
     PenaltyChoice,
     elastic_net,
 )
-from haemony.analysis.survival.episodes import (
-    Episodes,
-    merge_events,
-    recurrent,
-    split,
-)
-from haemony.analysis.survival.faults import (
-    BadCovariate,
-    BadFormula,
-    BadResponse,
-    BadTable,
-    BeyondFollowUp,
-    CollinearCovariates,
-    ConstantCovariate,
-    NothingToAnalyse,
-    UnknownColumn,
-)
-from haemony.analysis.survival.fine_gray import (
-    FineGray,
-    fine_gray,
-)
-from haemony.analysis.survival.formula import (
-    Missing,
-)
-from haemony.analysis.survival.frames import (
-    Tabular,
-    polars_table,
-)
-from haemony.analysis.survival.gray import (
-    GrayTest,
-    gray,
-)
-from haemony.analysis.survival.kaplan_meier import (
-    Curve,
-    Estimate,
-    KaplanMeier,
-    follow_up,
-    kaplan_meier,
-)
-from haemony.analysis.survival.logrank import (
-    LogRank,
-    Trend,
-    Weight,
-    logrank,
-)
-from haemony.analysis.survival.maxcombo import (
-    MaxCombo,
-    maxcombo,
-)
-from haemony.analysis.survival.nelson_aalen import (
-    HazardCurve,
-    NelsonAalen,
-    nelson_aalen,
-)
-from haemony.analysis.survival.pairwise import (
-    PairwiseLogRank,
-    pairwise_logrank,
-)
-from haemony.analysis.survival.profile import (
+from haemony.analysis.survival.regression.profile import (
     profile_intervals,
 )
-from haemony.analysis.survival.resampling import (
+from haemony.analysis.survival.regression.refitting import Refit
+from haemony.analysis.survival.regression.resampling import (
     Bootstrap,
     CrossValidation,
     bootstrap,
     cross_validate,
 )
-from haemony.analysis.survival.response import (
-    Surv,
-)
-from haemony.analysis.survival.restricted_mean import (
-    RestrictedMeans,
-    restricted_loss,
-    restricted_mean,
-)
-from haemony.analysis.survival.shared_frailty import (
+from haemony.analysis.survival.regression.shared_frailty import (
     FrailtyEffects,
 )
-from haemony.analysis.survival.standardised import (
+from haemony.analysis.survival.regression.standardised import (
     StandardisedSurvival,
     standardised_survival,
 )
@@ -184,6 +185,7 @@ __all__ = [
     "PairwiseLogRank",
     "PenaltyChoice",
     "ProportionalHazards",
+    "Refit",
     "RestrictedMeans",
     "Schoenfeld",
     "Shape",

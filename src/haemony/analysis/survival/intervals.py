@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
-from haemony.analysis.survival.arrays import Flags, Floats
+from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.faults import BadCovariate
 
 ConfType = Literal["log", "log-log", "plain", "arcsin", "logit"]

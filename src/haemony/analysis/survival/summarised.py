@@ -17,8 +17,8 @@ from typing import Literal
 
 import polars as pl
 
+from haemony.analysis.survival.data.formula import known_columns
 from haemony.analysis.survival.faults import BadCovariate
-from haemony.analysis.survival.formula import known_columns
 
 COLUMNS = (
     "result_id",

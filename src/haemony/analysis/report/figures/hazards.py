@@ -21,7 +21,7 @@ from haemony.analysis.report.figures.drawing import (
     wrapped,
 )
 from haemony.analysis.report.values import Document
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 
 def proportional_hazards(

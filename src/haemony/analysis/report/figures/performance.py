@@ -25,7 +25,7 @@ from haemony.analysis.report.figures.drawing import (
     Spec,
     text_mark,
 )
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 SIDE, STRIP, PITCH, POINTS = 340, 0.12, 20, 200
 

@@ -24,7 +24,7 @@ from haemony.analysis.report.figures.drawing import (
     text_mark,
     wrapped,
 )
-from haemony.analysis.survival.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats
 
 BOX = (150, 52)
 COLUMN, LEVEL = 232, 168

@@ -1,0 +1,1 @@
+"""Do groups of patients differ? The log-rank family and its relatives."""

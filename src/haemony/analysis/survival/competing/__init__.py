@@ -1,0 +1,1 @@
+"""Regression where one event rules out another."""

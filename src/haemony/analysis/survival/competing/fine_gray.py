@@ -1,0 +1,467 @@
+"""Regression on the cumulative incidence of one event while others compete.
+
+Fine JP, Gray RJ (1999) A proportional hazards model for the subdistribution of a competing risk.
+JASA 94:496-509. Geskus RB (2011) Cause-specific cumulative incidence estimation and the Fine and
+Gray model under both left truncation and right censoring. Biometrics 67:39-49.
+
+R fits the model in two ways, which differ where times are tied. The convention "cmprsk" is that of
+`cmprsk::crr`: Breslow's ties, those with an event can still be censored that day, and a variance
+that knows that the censoring distribution was estimated. The convention "finegray" is that of
+`survival::finegray` with `coxph`: Efron's ties, events come before censoring, and Lin and Wei's
+variance over patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+from scipy.stats import norm
+
+from haemony.analysis.survival import printing
+from haemony.analysis.survival.competing.competing_data import Arrays, CompetingData, competing_data
+from haemony.analysis.survival.competing.subdistribution import Censoring, SubdistributionSets
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.counts import suffix_sums, sums_by
+from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
+from haemony.analysis.survival.data.frames import PandasLike, Tabular, polars_table
+from haemony.analysis.survival.data.response import Grid, Surv
+from haemony.analysis.survival.data.sample import check_choice
+from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
+from haemony.analysis.survival.intervals import normal_quantile
+from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood, Scaled
+from haemony.analysis.survival.regression.newton import Maximum, inverse, maximise, solve
+from haemony.analysis.survival.regression.partial_likelihood import Moments, Ties
+from haemony.analysis.survival.regression.risk_sets import RiskSets
+
+Convention = Literal["cmprsk", "finegray"]
+FineGrayVariance = Literal["fine-gray", "robust", "model"]
+
+
+@dataclass(frozen=True, eq=False)
+class FineGray:
+    """A fitted Fine–Gray model with p coefficients.
+
+    Attributes:
+        cause: the kind of event modelled.
+        names: (p,) the coefficients' names.
+        coefficients: (p,) log subdistribution hazard ratios.
+        standard_errors: (p,) of them.
+        covariance: (p, p) of the coefficients.
+        log_likelihood: the log pseudo-likelihood without and with the covariates.
+        n: rows analysed.
+        events: rows with the event modelled.
+        competing: rows with another event.
+        convention: whose convention for ties, censoring and variance.
+        ties: how tied events were treated.
+        variance: which variance was asked for.
+        converged: whether the maximum was reached.
+        missing: rows left out as incomplete.
+        notes: what a reader must know.
+        data: what was fitted.
+    """
+
+    cause: str
+    names: tuple[str, ...]
+    coefficients: Floats
+    standard_errors: Floats
+    covariance: Floats
+    log_likelihood: LogLikelihood
+    n: int
+    events: int
+    competing: int
+    convention: Convention
+    ties: Ties
+    variance: FineGrayVariance
+    converged: bool
+    missing: Missing
+    notes: tuple[str, ...]
+    data: CompetingData
+    infinite: tuple[str, ...]
+    _moments: Moments
+
+    def __str__(self) -> str:
+        test = self.wald_test
+        return printing.page(
+            f"{printing.counted(self.n, self.events, self.missing.rows)}, "
+            f"{self.competing:,} with a competing event",
+            printing.grid(self.table(), p_values=("p",)),
+            printing.said_of_test("Wald test", test.statistic, test.df, test.p),
+            notes=self.notes,
+        )
+
+    @property
+    def wald_test(self) -> ChiSquared:
+        """All coefficients zero? Their squared distance from zero in standard errors."""
+        distance = self.coefficients @ solve(self.covariance, self.coefficients)
+        return ChiSquared(float(distance), len(self.names))
+
+    def table(self, level: float = 0.95) -> pl.DataFrame:
+        """One row per coefficient: term, estimate, std_err, hazard_ratio, lower, upper, z, p.
+
+        lower and upper are confidence limits of the subdistribution hazard ratio. A coefficient
+        without a finite estimate has no standard error, limits, z and p.
+        """
+        known = ~np.isin(self.names, self.infinite)
+        z = self.coefficients / self.standard_errors
+        half = normal_quantile(level) * self.standard_errors
+        with np.errstate(over="ignore"):
+            ratios = [np.exp(self.coefficients + side * half) for side in (0, -1, 1)]
+        frame = pl.DataFrame(
+            {
+                "term": self.names,
+                "estimate": self.coefficients,
+                "std_err": self.standard_errors,
+                "hazard_ratio": ratios[0],
+                "lower": ratios[1],
+                "upper": ratios[2],
+                "z": z,
+                "p": 2 * norm.sf(np.abs(z)),
+            },
+            schema_overrides={"term": pl.String},
+        )
+        shown = pl.when(pl.lit(pl.Series(known, dtype=pl.Boolean)))
+        return frame.with_columns(shown.then(pl.col("std_err", "lower", "upper", "z", "p")))
+
+    @cached_property
+    def baseline(self) -> pl.DataFrame:
+        """Cumulative subdistribution hazard at mean covariates: stratum, time, hazard."""
+        sets = self._moments.likelihood.sets
+        labels = self.data.cox.strata.labels
+        hazard = np.concatenate(
+            [
+                np.cumsum(self._moments.hazard[begin:end])
+                for begin, end in zip(sets.bounds[:-1], sets.bounds[1:], strict=True)
+            ]
+        )
+        return pl.DataFrame(
+            {
+                "stratum": [labels[code] for code in sets.stratum],
+                "time": sets.times,
+                "hazard": hazard,
+            }
+        )
+
+    def predict(
+        self,
+        rows: Tabular | ArrayLike,
+        times: ArrayLike,
+        *,
+        strata: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Cumulative incidence of new patients: row, time, incidence.
+
+        Args:
+            rows: a table with the covariates (and strata) of m patients, or an (m, p) array.
+            times: when; times after the last follow-up of a stratum give null.
+            strata: (m,) stratum labels such as "study=07-04"; read from a table by itself.
+        """
+        x, codes = self._read_rows(rows, strata)
+        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        relative = np.exp((x - self.data.cox.means) @ self.coefficients)
+        hazards = np.vstack([self._hazard_at(code, wanted) for code in range(len(self._labels))])
+        incidence = -np.expm1(-relative[:, None] * hazards[codes])
+        return pl.DataFrame(
+            {
+                "row": np.repeat(np.arange(len(x)), len(wanted)),
+                "time": np.tile(wanted, len(x)),
+                "incidence": incidence.ravel(),
+            }
+        ).with_columns(pl.col("incidence").fill_nan(None))
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        return self.data.cox.strata.labels
+
+    def _hazard_at(self, code: int, times: Floats) -> Floats:
+        """(m,) cumulative hazard of one stratum, NaN after its last follow-up."""
+        mine = self.baseline.filter(pl.col("stratum") == self._labels[code])
+        steps = np.concatenate([[0.0], mine["hazard"].to_numpy()])
+        position = np.searchsorted(mine["time"].to_numpy(), times, side="right")
+        last = self.data.cox.response.stop[self.data.cox.strata.codes == code].max()
+        return np.where(times <= last, steps[position], np.nan)
+
+    def _read_rows(
+        self, rows: Tabular | ArrayLike, strata: Sequence[str] | None
+    ) -> tuple[Floats, Integers]:
+        """Covariates (m, p) and strata codes (m,) of new patients."""
+        given = strata
+        if isinstance(rows, pl.DataFrame | Mapping | PandasLike):
+            table = polars_table(rows)
+            x = self._covariates(table)
+            if given is None and len(self._labels) > 1:
+                columns = [part.partition("=")[0] for part in self._labels[0].split(", ")]
+                of = groups_of(table, columns)
+                given = [of.labels[code] for code in of.codes]
+        else:
+            x = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+        if x.shape[1] != len(self.names):
+            raise BadCovariate(
+                "rows",
+                reason=f"have {x.shape[1]} columns",
+                remedy=f"give one for each of {', '.join(self.names)}",
+            )
+        if len(self._labels) == 1:
+            return x, np.zeros(len(x), dtype=np.intp)
+        if given is None or not set(given) <= set(self._labels):
+            raise BadCovariate(
+                "strata",
+                reason="is missing or unknown",
+                remedy=f"give one of {', '.join(self._labels)}",
+            )
+        return x, np.array([self._labels.index(label) for label in given], dtype=np.intp)
+
+    def _covariates(self, table: pl.DataFrame) -> Floats:
+        if self.data.design is not None:
+            return self.data.design.matrix(table)
+        known_columns(self.names, table.columns)
+        return table.select(self.names).to_numpy().astype(np.float64)
+
+
+def fine_gray(
+    formula: str | Surv,
+    table: Tabular | None = None,
+    *,
+    cause: str | None = None,
+    convention: Convention = "cmprsk",
+    variance: FineGrayVariance | None = None,
+    ties: Ties | None = None,
+    censoring_by: str | ArrayLike | None = None,
+    covariates: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    strata: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    weights: str | ArrayLike | None = None,
+) -> FineGray:
+    """Fit a proportional subdistribution hazards model (Fine and Gray 1999).
+
+    Args:
+        formula: such as "Surv(days, outcome) ~ age + NPM1", where outcome is an Enum whose first
+            category means censored, or whole numbers with 0 for censored; with `strata(study)` and
+            `cluster(centre)`; or a `Surv` with several states. One row per patient.
+        table: the columns that the formula names; incomplete rows are left out and counted.
+        cause: the kind of event to model, such as "relapse" or "1"; the first by default.
+        convention: "cmprsk" for R's `cmprsk::crr`, "finegray" for `survival::finegray` and `coxph`;
+            late entry needs the latter.
+        variance: "fine-gray" knows that the censoring distribution was estimated, the default of
+            "cmprsk"; "robust" is Lin and Wei's over patients or clusters, the default of
+            "finegray"; "model" is the inverse information.
+        ties: Breslow's or Efron's treatment; the convention's own by default.
+        censoring_by: a column, or (n,) labels, within which alone censoring is alike (`cengroup` of
+            `crr`, `strata()` in a `finegray` formula).
+        covariates: (n, p) numbers, when a `Surv` is given.
+        names: (p,) names of these covariates.
+        strata: (n,) labels, when a `Surv` is given.
+        cluster: (n,) labels, when a `Surv` is given.
+        weights: a column of case weights, or (n,) weights; the censoring distribution is estimated
+            without them, as in `finegray`.
+
+    Raises:
+        NothingToAnalyse: nobody had the event.
+        ConstantCovariate: a covariate never varies.
+        CollinearCovariates: covariates cannot be told apart.
+        BadCovariate: no event is called like the cause, or options exclude each other.
+
+    >>> table = pl.DataFrame({"days": [1, 2, 3, 4, 5, 6, 7, 8], "x": [1, 0, 1, 0, 1, 1, 0, 0],
+    ...     "outcome": [1, 2, 1, 1, 0, 2, 1, 0]})
+    >>> fine_gray("Surv(days, outcome) ~ x", table).coefficients.round(4)
+    array([0.4979])
+    """
+    check_choice(convention, "convention", get_args(Convention))
+    arrays = Arrays(covariates, names, strata, cluster)
+    data = competing_data(formula, table, arrays, cause, weights, censoring_by)
+    own: Ties = "breslow" if convention == "cmprsk" else "efron"
+    usual: FineGrayVariance = "fine-gray" if convention == "cmprsk" else "robust"
+    return fit_fine_gray(data, convention=convention, ties=ties or own, variance=variance or usual)
+
+
+def fit_fine_gray(
+    data: CompetingData, *, convention: Convention, ties: Ties, variance: FineGrayVariance
+) -> FineGray:
+    """Fit a Fine–Gray model to data that are already numeric."""
+    check_choice(ties, "ties", get_args(Ties))
+    check_choice(variance, "variance", get_args(FineGrayVariance))
+    response, cause = data.cox.response, data.cause
+    _check_fit(data, convention, ties, variance)
+    alone = Surv(response.stop, (response.event == cause).astype(np.intp), response.start)
+    grid = Grid.of(response)
+    censoring = Censoring.of(
+        response,
+        grid,
+        data.censoring_group,
+        "events at risk" if convention == "cmprsk" else "events first",
+    )
+    competing = response.died & ~alone.died
+    strata = data.cox.strata.codes
+    sets = SubdistributionSets.extend(
+        RiskSets.of(alone, strata), strata, competing, censoring, grid
+    )
+    scaled = Scaled.of(data.cox, ties, sets)
+    top = maximise(scaled.partial, data.cox.names, scaled.span)
+    covariance = _covariance(data, top, sets, censoring, grid, variance)
+    covariance = covariance / np.outer(scaled.scale, scaled.scale)
+    infinite = tuple(data.cox.names[i] for i in np.flatnonzero(top.runaway))
+    return FineGray(
+        cause=response.states[cause - 1],
+        names=data.cox.names,
+        coefficients=top.beta / scaled.scale,
+        standard_errors=np.sqrt(np.diag(covariance)),
+        covariance=covariance,
+        log_likelihood=LogLikelihood(top.start.log_likelihood, top.moments.log_likelihood),
+        n=len(response),
+        events=int(np.count_nonzero(alone.died)),
+        competing=int(np.count_nonzero(competing)),
+        convention=convention,
+        ties=ties,
+        variance=variance,
+        converged=top.converged,
+        missing=data.missing,
+        notes=(*(data.design.notes if data.design else ()), *_notes(infinite, top)),
+        data=data,
+        infinite=infinite,
+        _moments=top.moments,
+    )
+
+
+def _check_fit(
+    data: CompetingData, convention: Convention, ties: Ties, variance: FineGrayVariance
+) -> None:
+    response = data.cox.response
+    if not (response.event == data.cause).any():
+        raise NothingToAnalyse(
+            f"nobody had the event {response.states[data.cause - 1]!r}",
+            remedy="check the coding of the event and which rows were dropped as incomplete",
+        )
+    if response.start is not None and (convention == "cmprsk" or variance == "fine-gray"):
+        raise BadCovariate(
+            "convention",
+            reason="'cmprsk' and its variance do not provide for late entry",
+            remedy="choose convention='finegray' with variance='robust'",
+        )
+    if variance == "fine-gray" and ties == "efron":
+        raise BadCovariate(
+            "variance",
+            reason="of Fine and Gray is that of Breslow's ties",
+            remedy="choose ties='breslow' or variance='robust'",
+        )
+    span = np.ptp(data.cox.x, axis=0)
+    if not span.all():
+        raise ConstantCovariate([data.cox.names[i] for i in np.flatnonzero(span == 0)])
+
+
+def _covariance(
+    data: CompetingData,
+    top: Maximum[Moments],
+    sets: SubdistributionSets,
+    censoring: Censoring,
+    grid: Grid,
+    variance: FineGrayVariance,
+) -> Floats:
+    """(p, p) of the coefficients of scaled covariates."""
+    naive = inverse(top.information)
+    if variance == "model":
+        return naive
+    rows = top.moments.likelihood.weight[:, None] * top.moments.score_rows()
+    if variance == "fine-gray":
+        rows = rows + _from_censoring(top.moments, sets, censoring, grid, data.cox.response)
+    cluster = data.cox.cluster
+    if cluster is not None:
+        codes = cluster[sets.order]
+        rows = np.column_stack([np.bincount(codes, part) for part in rows.T])
+    influence = rows @ naive
+    return np.asarray(influence.T @ influence)
+
+
+def _from_censoring(
+    moments: Moments,
+    sets: SubdistributionSets,
+    censoring: Censoring,
+    grid: Grid,
+    response: Surv,
+) -> Floats:
+    """(n, p) each row's share of the score through the estimate of censoring, in sorted order.
+
+    Censoring at u takes weight from the rows that fade across u: those whose competing event came
+    before, at event times from u on (which is how `cmprsk` sees ties).
+    """
+    x, size = moments.likelihood.x, len(grid.times)
+    events = np.searchsorted(grid.times, sets.times)
+    mean = moments.s1 / moments.s0[:, None]
+    stop = grid.stop[sets.order]
+    group = censoring.group[sets.order]
+    left = ~response.died[sets.order]
+    total = np.zeros_like(x)
+    for code in range(sets.fade.shape[1]):
+        change = np.zeros((size, x.shape[1]))
+        for begin, end in zip(sets.bounds[:-1], sets.bounds[1:], strict=True):
+            span = slice(begin, end)
+            mine = np.flatnonzero(
+                (sets.groups == code) & (sets.since >= begin) & (sets.since < end)
+            )
+            rows = sets.fading[mine]
+            share = moments.risk[rows] * sets.own[mine]
+            hazard = sets.fade[span, code] * moments.hazard[span]
+            change += _across(stop[rows], share, x[rows], events[span], hazard, mean[span], size)
+        at_risk, censored = censoring.at_risk[:, code], censoring.censored[:, code]
+        height = np.divide(
+            change, at_risk[:, None], out=np.zeros_like(change), where=at_risk[:, None] > 0
+        )
+        share_lost = np.divide(censored, at_risk, out=np.zeros(size), where=at_risk > 0)
+        drift = np.cumsum(height * share_lost[:, None], axis=0)
+        inside = group == code
+        total[inside] -= drift[stop[inside]]
+        gone = inside & left
+        total[gone] += height[stop[gone]]
+    return total
+
+
+def _across(
+    fades: Integers,
+    share: Floats,
+    x: Floats,
+    events: Integers,
+    hazard: Floats,
+    mean: Floats,
+    size: int,
+) -> Floats:
+    """(T, p) what is lost of the score when the weight of all rows that fade across u is lost.
+
+    Args:
+        fades: (C,) positions of the competing events on the grid.
+        share: (C,) risk over G(T-).
+        x: (C, p) covariates.
+        events: (K,) positions of the event times.
+        hazard: (K,) G(t-) times the increments of the baseline hazard.
+        mean: (K, p) mean covariates of the risk sets.
+        size: the number of times T.
+    """
+    begun = _before(sums_by(fades, share, size))
+    begun_x = np.column_stack([_before(sums_by(fades, share * part, size)) for part in x.T])
+    ahead = suffix_sums(sums_by(events, hazard, size))
+    ahead_mean = np.column_stack(
+        [suffix_sums(sums_by(events, hazard * part, size)) for part in mean.T]
+    )
+    return begun_x * ahead[:, None] - begun[:, None] * ahead_mean
+
+
+def _before(values: Floats) -> Floats:
+    """Sums of all that precedes each element."""
+    return np.cumsum(values) - values
+
+
+def _notes(infinite: tuple[str, ...], top: Maximum[Moments]) -> tuple[str, ...]:
+    if infinite:
+        return tuple(
+            f"{name} has no finite estimate: the likelihood keeps rising as its coefficient grows "
+            f"(a group without events, or one that always comes first); its standard error and "
+            f"Wald p-value mean nothing"
+            for name in infinite
+        )
+    if not top.converged:
+        return (f"the fit did not converge in {top.steps} steps; do not use it",)
+    return ()

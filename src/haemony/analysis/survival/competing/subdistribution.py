@@ -1,0 +1,185 @@
+"""Risk sets of the subdistribution hazard: who had a competing event stays, and fades away.
+
+A patient with a competing event at T counts at a later time t with the weight G(t-) / G(T-), the
+chance of not being censored in between (and, with late entry, of having entered). The weight is a
+product of a part of the row and a part of the time, so the sums over these rows are one scan
+forwards in time, and those over the rows still under observation one scan backwards: no row is
+repeated, and no risk set is visited twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.counts import stable_order, suffix_sums, sums_by
+from haemony.analysis.survival.data.response import Grid, Surv
+from haemony.analysis.survival.regression.risk_sets import RiskSets
+
+CensoringTies = Literal["events at risk", "events first"]
+
+
+@dataclass(frozen=True, eq=False)
+class Censoring:
+    """The chance of not being censored, in each of C groups of rows, on a grid of T times.
+
+    Attributes:
+        group: (n,) the group of each row.
+        at_risk: (T, C) who may be censored at each time.
+        censored: (T, C) who is.
+        before: (T, C) G(t-), the chance of staying uncensored until just before each time; with
+            late entry times the chance H(t-) of having entered by then.
+    """
+
+    group: Integers
+    at_risk: Floats
+    censored: Floats
+    before: Floats
+
+    @classmethod
+    def of(cls, response: Surv, grid: Grid, group: Integers, ties: CensoringTies) -> Censoring:
+        """Kaplan and Meier's estimate with censoring as the event.
+
+        Args:
+            response: the n follow-ups.
+            grid: where their times lie.
+            group: (n,) the groups within which censoring is alike.
+            ties: whether those with an event may still be censored on the same day ("events at
+                risk"), or the event comes first ("events first").
+        """
+        size, groups = len(grid.times), int(group.max()) + 1
+        columns = [
+            _one_group(response, grid, np.flatnonzero(group == code), ties, size)
+            for code in range(groups)
+        ]
+        at_risk, censored, before = (np.column_stack(part) for part in zip(*columns, strict=True))
+        return cls(group, at_risk, censored, before)
+
+    def at_end(self, grid: Grid) -> Floats:
+        """(n,) G(T-) at the end of each row's own follow-up."""
+        return self.before[grid.stop, self.group]
+
+
+def _one_group(
+    response: Surv, grid: Grid, rows: Integers, ties: CensoringTies, size: int
+) -> tuple[Floats, Floats, Floats]:
+    stop, died = grid.stop[rows], response.died[rows]
+    at_risk = suffix_sums(sums_by(stop, None, size))
+    entering = np.zeros(size)
+    if grid.start is not None:
+        entering = sums_by(grid.start[rows], None, size)
+        at_risk = at_risk - suffix_sums(entering)
+    if ties == "events first":
+        at_risk = at_risk - sums_by(stop[died], None, size)
+    censored = sums_by(stop[~died], None, size)
+    share = np.divide(censored, at_risk, out=np.zeros(size), where=at_risk > 0)
+    before = np.concatenate([[1.0], np.cumprod(1 - share)[:-1]])
+    if grid.start is not None:
+        before = before * _entered(entering, sums_by(stop, None, size))
+    return at_risk, censored, before
+
+
+def _entered(entering: Floats, leaving: Floats) -> Floats:
+    """(T,) H(t-), the chance of having entered before each time, from the time reversed.
+
+    In reversed time, those who are present just after a time (entry included) may enter there.
+    """
+    present = np.cumsum(entering) - np.cumsum(leaving)
+    stays = np.where(entering > 0, 1 - entering / np.where(present > 0, present, np.inf), 1.0)
+    product = np.cumprod(stays[::-1])[::-1]
+    return np.where(product > 0, product, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class SubdistributionSets(RiskSets):
+    """Risk sets in which rows with a competing event stay with a weight that fades.
+
+    Attributes:
+        fading: (C,) rows with a competing event that meet later event times, by censoring group.
+        since: (C,) the first event time that each meets as such.
+        own: (C,) one over G(T-) at each row's competing event.
+        groups: (C,) its censoring group.
+        fade: (K, groups) G(t-) at each event time.
+    """
+
+    fading: Integers
+    since: Integers
+    own: Floats
+    groups: Integers
+    fade: Floats
+
+    @classmethod
+    def extend(
+        cls,
+        sets: RiskSets,
+        strata: Integers,
+        competing: Flags,
+        censoring: Censoring,
+        grid: Grid,
+    ) -> SubdistributionSets:
+        """Add the rows with a competing event to ordinary risk sets.
+
+        Args:
+            sets: the ordinary risk sets, competing events censored.
+            strata: (n,) the stratum of each row, in the given order as the next.
+            competing: (n,) which rows have a competing event.
+            censoring: who is censored when.
+            grid: where all times lie.
+        """
+        last = sets.last
+        since = np.where(last < 0, sets.first, last + 1)
+        ends = np.zeros(int(strata.max()) + 1, dtype=np.intp)
+        ends[sets.stratum[sets.bounds[:-1]]] = sets.bounds[1:]
+        fading = np.flatnonzero(competing[sets.order] & (since < ends[strata[sets.order]]))
+        order = stable_order(since[fading])
+        fading = fading[order]
+        rows = sets.order[fading]
+        position = np.searchsorted(grid.times, sets.times)
+        return cls(
+            **{field.name: getattr(sets, field.name) for field in fields(RiskSets)},
+            fading=fading,
+            since=since[fading],
+            own=1 / censoring.at_end(grid)[rows],
+            groups=censoring.group[rows],
+            fade=censoring.before[position],
+        )
+
+    def sums(self, weight: Floats, values: Floats | None = None) -> tuple[Floats, Floats]:
+        """As in ordinary risk sets, the fading rows included."""
+        at_risk, dying = super().sums(weight, values)
+        for code in range(self.fade.shape[1]):
+            mine = self._of(code)
+            fade = self.fade[:, code]
+            share = weight[self.fading[mine]] * self.own[mine]
+            faded = self._forwards(self.entering(code, share, values))
+            at_risk = at_risk + (fade * faded if values is None else fade[:, None] * faded)
+        return at_risk, dying
+
+    def entering(self, code: int, share: Floats, values: Floats | None = None) -> Floats:
+        """Sums (K,) or (K, p) of shares, or of share · values, of the rows that begin to fade."""
+        mine, size = self._of(code), len(self.times)
+        if values is None:
+            return sums_by(self.since[mine], share, size)
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.since[mine], minlength=size))])
+        chooser = csr_array((share, self.fading[mine], ends), shape=(size, len(values)))
+        return np.asarray(chooser @ values)
+
+    def sum_while_at_risk(self, values: Floats, shielded: Floats | None = None) -> Floats:
+        """As in ordinary risk sets, with what the fading rows meet of each event time."""
+        total = super().sum_while_at_risk(values, shielded)
+        for code in range(self.fade.shape[1]):
+            mine = self._of(code)
+            fade, own = self.fade[:, code], self.own[mine]
+            if values.ndim == 1:
+                met = own * self._backwards(fade * values)[self.since[mine]]
+            else:
+                met = own[:, None] * self._backwards(fade[:, None] * values)[self.since[mine]]
+            total[self.fading[mine]] += met
+        return total
+
+    def _of(self, code: int) -> Integers | slice:
+        return slice(None) if self.fade.shape[1] == 1 else np.flatnonzero(self.groups == code)

@@ -1,0 +1,1 @@
+"""Curves of groups of patients: survival, cumulative hazard, incidence, mean time."""

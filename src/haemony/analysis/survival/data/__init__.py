@@ -1,0 +1,1 @@
+"""The rows of an analysis: formulas, responses, covariates, and how rows are counted."""

@@ -1,0 +1,497 @@
+"""Reads a model formula and sets the rows aside that cannot be analysed.
+
+A formula is data that may come from another party, so it is never run as code: every expression in
+it is checked against a short list of names and operators before formulaic evaluates it.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import formulaic
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from haemony.analysis.survival.data import splines
+from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.response import Surv
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    BadResponse,
+    NothingToAnalyse,
+    UnknownColumn,
+)
+
+SPECIAL = ("strata", "cluster", "offset", "frailty", "ridge")
+Distribution = Literal["gamma", "gaussian"]
+TRANSFORMS = {
+    **{
+        name: formulaic.transforms.TRANSFORMS[name]
+        for name in ("log", "log2", "log10", "exp", "I", "C", "bs", "cr", "cc", "poly", "center")
+    },
+    "sqrt": np.sqrt,
+    "log1p": np.log1p,
+    "ns": splines.ns,
+    "rcs": splines.rcs,
+}
+_ALLOWED = (
+    ast.Expression,
+    ast.Call,
+    ast.Name,
+    ast.Load,
+    ast.Constant,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.operator,
+    ast.unaryop,
+    ast.keyword,
+    ast.List,
+    ast.Tuple,
+    ast.Compare,
+    ast.cmpop,
+)
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Terms whose coefficients are drawn towards zero.
+
+    Attributes:
+        terms: which.
+        theta: the penalty is theta/2 times the sum of squared coefficients.
+        scale: whether coefficients are those of covariates with variance one, as in R.
+    """
+
+    terms: tuple[str, ...]
+    theta: float
+    scale: bool = True
+
+
+@dataclass(frozen=True)
+class Frailty:
+    """A hazard that patients of one group share.
+
+    Attributes:
+        column: which patients belong together.
+        distribution: of the frailty; "gaussian" on the logarithmic scale.
+        theta: its variance, or None to estimate it.
+    """
+
+    column: str
+    distribution: Distribution = "gamma"
+    theta: float | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A formula taken apart.
+
+    Attributes:
+        text: the formula as it was written.
+        response: the columns of `Surv(...)`, two or three.
+        terms: the covariate terms, in order.
+        covariates: the columns that these terms need.
+        strata: the columns within whose combinations alone patients are compared.
+        cluster: the column that says which rows belong together, if any.
+        offset: the columns added to the linear predictor with coefficient one.
+        columns: every column that the formula needs, in order of mention.
+        ridges: terms that are penalised; they are among `terms` as well.
+        frailty: the shared frailty, if any.
+    """
+
+    text: str
+    response: tuple[str, ...]
+    terms: tuple[str, ...]
+    covariates: tuple[str, ...]
+    strata: tuple[str, ...]
+    cluster: str | None
+    offset: tuple[str, ...]
+    columns: tuple[str, ...]
+    ridges: tuple[Ridge, ...] = ()
+    frailty: Frailty | None = None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Rows that were left out because they are incomplete.
+
+    Attributes:
+        rows: how many rows were left out.
+        by_variable: how many of all rows lack each variable; a row can lack several.
+    """
+
+    rows: int = 0
+    by_variable: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The group of each of n rows.
+
+    Attributes:
+        labels: (G,) names, such as "NPM1=positive", in order.
+        codes: (n,) position of each row's group.
+    """
+
+    labels: tuple[str, ...]
+    codes: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Complete:
+    """The complete rows of a table for a formula, ready for an estimator."""
+
+    model: Model
+    table: pl.DataFrame
+    response: Surv
+    weights: Floats | None
+    missing: Missing
+
+
+def read(formula: str) -> Model:
+    """Take a formula apart.
+
+    >>> model = read("Surv(days, died) ~ age + log(wbc) + strata(study)")
+    >>> model.terms, model.strata
+    (('`age`', 'log(wbc)'), ('study',))
+    """
+    left, tilde, right = formula.partition("~")
+    if not tilde:
+        raise BadFormula(formula, reason="it has no '~'")
+    response = _response_columns(left, formula)
+    specials: dict[str, list[str]] = {name: [] for name in SPECIAL}
+    terms: list[str] = []
+    covariates: list[str] = []
+    ridges: list[Ridge] = []
+    frailties: list[Frailty] = []
+    columns = list(response)
+    for term in _terms(right, formula):
+        special, names = _special(term, formula)
+        columns += names
+        if special == "ridge":
+            ridges.append(_ridge(term, formula))
+            terms += ridges[-1].terms
+            covariates += names
+        elif special == "frailty":
+            frailties.append(_frailty(term, formula))
+        elif special:
+            specials[special] += names
+        else:
+            terms.append(_quoted(term))
+            covariates += names
+    if len(specials["cluster"]) > 1 or len(frailties) > 1:
+        raise BadFormula(formula, reason="only one column can be the cluster or the frailty")
+    return Model(
+        text=formula,
+        response=response,
+        terms=tuple(terms),
+        covariates=tuple(dict.fromkeys(covariates)),
+        strata=tuple(specials["strata"]),
+        cluster=next(iter(specials["cluster"]), None),
+        offset=tuple(specials["offset"]),
+        columns=tuple(dict.fromkeys(columns)),
+        ridges=tuple(ridges),
+        frailty=next(iter(frailties), None),
+    )
+
+
+def complete(
+    formula: str,
+    table: Tabular | None,
+    *,
+    weights: str | ArrayLike | None = None,
+    competing: bool = False,
+    also: Sequence[str] = (),
+    penalised: bool = False,
+    **arrays: ArrayLike | None,
+) -> Complete:
+    """Keep the rows of a table that a formula can use, and count the others.
+
+    Args:
+        formula: for example "Surv(os_days, os_event) ~ age + NPM1".
+        table: one row per patient, or per patient and interval; Polars, pandas, or arrays by name.
+        weights: the column of case weights.
+        competing: whether the event column names several kinds of event.
+        also: more columns to keep, in which rows must be complete too.
+        penalised: whether the estimator knows `ridge(...)` and `frailty(...)`.
+        arrays: what only a `Surv` may bring, so that nothing is ignored in silence.
+    """
+    model = read(formula)
+    stray = [name for name, given in arrays.items() if given is not None]
+    if stray:
+        raise BadFormula(formula, reason=f"{', '.join(stray)} cannot be given beside it as arrays")
+    if weights is not None and not isinstance(weights, str):
+        raise BadFormula(formula, reason="weights beside it are the name of a column")
+    if table is None:
+        raise BadFormula(formula, reason="it comes without a table")
+    if not penalised and (model.ridges or model.frailty):
+        raise BadFormula(formula, reason="ridge and frailty belong to the Cox model")
+    needed = list(dict.fromkeys([*model.columns, *([weights] if weights else []), *also]))
+    chosen = _nan_to_null(polars_table(table, known_columns(needed, column_names(table))))
+    kept = chosen.drop_nulls()
+    if kept.is_empty():
+        raise NothingToAnalyse(
+            "no row has all the variables of the formula",
+            remedy="leave out the variable that is missing most often",
+        )
+    missing = Missing(
+        rows=chosen.height - kept.height,
+        by_variable={
+            name: count for name, count in zip(needed, _nulls(chosen), strict=True) if count
+        },
+    )
+    return Complete(
+        model=model,
+        table=kept,
+        response=_response(model, kept, competing=competing),
+        weights=None if weights is None else positive_weights(kept[weights].to_numpy(), weights),
+        missing=missing,
+    )
+
+
+def known_columns(needed: Sequence[str], present: Sequence[str]) -> Sequence[str]:
+    """The columns needed, refused with the nearest names unless all are present."""
+    for column in needed:
+        if column not in present:
+            near = difflib.get_close_matches(column, present, n=2)
+            raise UnknownColumn(column, nearest=near)
+    return needed
+
+
+def group_columns(model: Model) -> tuple[str, ...]:
+    """The columns that a formula compares, which must be columns and nothing more."""
+    if set(map(_quoted_name, model.covariates)) != set(model.terms):
+        raise BadFormula(model.text, reason="groups are plain columns joined by '+'")
+    return model.covariates
+
+
+def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
+    """The combinations of columns that occur, in the order of their levels.
+
+    >>> table = pl.DataFrame({"sex": ["m", "f", "m"]})
+    >>> groups_of(table, ["sex"]).labels
+    ('sex=f', 'sex=m')
+    """
+    labels: list[str] = [""]
+    codes = np.zeros(table.height, dtype=np.intp)
+    for column in columns:
+        names, position = levels(table[column])
+        codes = codes * len(names) + position
+        labels = [
+            f"{before}, {column}={name}" if before else f"{column}={name}"
+            for before in labels
+            for name in names
+        ]
+    used, codes = np.unique(codes, return_inverse=True)
+    return Groups(tuple(labels[i] or "all" for i in used), codes.astype(np.intp))
+
+
+def groups_from(values: NDArray[np.generic] | None, n: int) -> Groups:
+    """Groups from an array of labels (n,), sorted; one group when there is none."""
+    if values is None:
+        return Groups(("all",), np.zeros(n, dtype=np.intp))
+    used, codes = np.unique(np.asarray(values), return_inverse=True)
+    return Groups(tuple(str(value) for value in used), codes.astype(np.intp))
+
+
+def levels(column: pl.Series) -> tuple[tuple[str, ...], Integers]:
+    """The levels of a column that occur, in order, and each row's position among them.
+
+    The order is that of an Enum's categories, and ascending for any other type.
+    """
+    if isinstance(column.dtype, pl.Enum):
+        used, codes = np.unique(column.to_physical().to_numpy(), return_inverse=True)
+        return tuple(column.dtype.categories[int(i)] for i in used), codes.astype(np.intp)
+    values = column.cast(pl.String) if isinstance(column.dtype, pl.Categorical) else column
+    names = values.unique().sort().cast(pl.String).to_list()
+    return tuple(names), values.rank("dense").to_numpy().astype(np.intp) - 1
+
+
+def positive_weights(values: Floats, name: str) -> Floats:
+    """Case weights (n,) as floats, refused unless each is positive and finite."""
+    weights = np.asarray(values, dtype=np.float64)
+    if not np.all(np.isfinite(weights) & (weights > 0)):
+        raise BadCovariate(
+            name,
+            reason="has weights that are not positive numbers",
+            remedy="leave out the rows that should not count",
+        )
+    return weights
+
+
+def _response_columns(left: str, formula: str) -> tuple[str, ...]:
+    match = re.fullmatch(r"\s*Surv\((.*)\)\s*", left)
+    names = [name.strip().strip("`") for name in match.group(1).split(",")] if match else []
+    if len(names) not in (2, 3) or not all(re.fullmatch(r"\w[\w .-]*", name) for name in names):
+        raise BadFormula(
+            formula, reason="its left side is not Surv(time, event) or Surv(start, stop, event)"
+        )
+    return tuple(names)
+
+
+def _terms(right: str, formula: str) -> list[formulaic.parser.types.Term]:
+    try:
+        parsed = formulaic.Formula(right)
+        terms = list(parsed)
+    except (formulaic.errors.FormulaicError, SyntaxError, TypeError) as error:
+        raise BadFormula(formula, reason="its right side cannot be read") from error
+    return [term for term in terms if str(term) not in ("0", "1")]
+
+
+def _quoted_name(column: str) -> str:
+    return f"`{column}`"
+
+
+def _quoted(term: formulaic.parser.types.Term) -> str:
+    """A term as text, with odd column names in backticks."""
+    return ":".join(
+        _quoted_name(factor.expr) if factor.eval_method.value == "lookup" else factor.expr
+        for factor in term.factors
+    )
+
+
+def _special(term: formulaic.parser.types.Term, formula: str) -> tuple[str | None, list[str]]:
+    """Which special term this is, if any, and the columns that the term needs."""
+    names: list[str] = []
+    special = None
+    for factor in term.factors:
+        if factor.eval_method.value == "lookup":
+            names.append(factor.expr)
+            continue
+        call = _checked(factor.expr, formula)
+        names += _columns(call)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            special = call.func.id if call.func.id in SPECIAL else special
+    if special and len(term.factors) > 1:
+        raise BadFormula(formula, reason=f"{special}(...) cannot be part of an interaction")
+    return special, names
+
+
+def _arguments(
+    term: formulaic.parser.types.Term, formula: str, known: Mapping[str, object]
+) -> tuple[list[ast.expr], dict[str, Any]]:
+    """The positional arguments of a special term, and its named ones over their defaults."""
+    call = _checked(term.factors[0].expr, formula)
+    if not isinstance(call, ast.Call) or not call.args:
+        raise BadFormula(formula, reason=f"{term} names no column")
+    given = dict(known)
+    for keyword in call.keywords:
+        try:
+            if keyword.arg is None or keyword.arg not in known:
+                raise ValueError(keyword.arg)
+            given[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError as error:
+            raise BadFormula(
+                formula, reason=f"{term} takes {', '.join(known)} as numbers or texts, nothing else"
+            ) from error
+    return call.args, given
+
+
+def _ridge(term: formulaic.parser.types.Term, formula: str) -> Ridge:
+    parts, given = _arguments(term, formula, {"theta": None, "scale": True})
+    theta = given["theta"]
+    if not isinstance(theta, int | float) or not 0 <= theta < np.inf:
+        raise BadFormula(formula, reason=f"{term} needs theta, a number of at least 0")
+    terms = [
+        _quoted_name(part.id) if isinstance(part, ast.Name) else ast.unparse(part) for part in parts
+    ]
+    return Ridge(tuple(terms), float(theta), bool(given["scale"]))
+
+
+def _frailty(term: formulaic.parser.types.Term, formula: str) -> Frailty:
+    parts, given = _arguments(term, formula, {"distribution": "gamma", "theta": None})
+    theta, distribution = given["theta"], given["distribution"]
+    if len(parts) != 1 or not isinstance(parts[0], ast.Name):
+        raise BadFormula(formula, reason=f"{term} is not about one column")
+    if distribution not in ("gamma", "gaussian"):
+        raise BadFormula(formula, reason="a frailty is 'gamma' or 'gaussian'")
+    if theta is not None and not (isinstance(theta, int | float) and 0 < theta < np.inf):
+        raise BadFormula(formula, reason=f"{term} has a variance that is not a positive number")
+    return Frailty(parts[0].id, distribution, None if theta is None else float(theta))
+
+
+def _checked(expression: str, formula: str) -> ast.expr:
+    """An expression of a formula, once each part of it is known to be harmless."""
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except SyntaxError as error:
+        raise BadFormula(formula, reason=f"{expression!r} cannot be read") from error
+    known = {*TRANSFORMS, *SPECIAL}
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise BadFormula(formula, reason=f"{expression!r} is more than a transformation")
+        if isinstance(node, ast.Call) and not (
+            isinstance(node.func, ast.Name) and node.func.id in known
+        ):
+            raise BadFormula(
+                formula,
+                reason=f"{expression!r} calls something else than {', '.join(sorted(known))}",
+            )
+    return tree.body
+
+
+def _columns(expression: ast.expr) -> list[str]:
+    called = {node.func for node in ast.walk(expression) if isinstance(node, ast.Call)}
+    return [
+        node.id
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Name) and node not in called
+    ]
+
+
+def _nan_to_null(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
+
+
+def _nulls(table: pl.DataFrame) -> tuple[int, ...]:
+    return tuple(int(count) for count in table.null_count().row(0))
+
+
+def _response(model: Model, table: pl.DataFrame, *, competing: bool) -> Surv:
+    *times, event = model.response
+    for name in times:
+        if not table[name].dtype.is_numeric():
+            raise BadResponse(f"the time {name!r} is not numeric", remedy="give it as a number")
+    codes, states = _competing_codes(table[event]) if competing else _event_codes(table[event])
+    values = [table[name].cast(pl.Float64).to_numpy() for name in times]
+    if len(values) == 2:
+        return Surv.delayed(values[0], values[1], codes, states=states)
+    return Surv.right(values[0], codes, states=states)
+
+
+def _event_codes(event: pl.Series) -> tuple[Integers, tuple[str, ...]]:
+    """Truth values, 0 and 1, or an Enum of two whose second category is the event."""
+    states = (event.name,)
+    if event.dtype == pl.Boolean or event.dtype.is_numeric():
+        codes = event.cast(pl.Float64)
+        if codes.is_in([0.0, 1.0]).all():
+            return codes.to_numpy().astype(np.intp), states
+    if isinstance(event.dtype, pl.Enum) and len(event.dtype.categories) == 2:
+        return event.to_physical().to_numpy().astype(np.intp), states
+    raise BadResponse(
+        f"the event {event.name!r} is not coded as 0 and 1, as truth values, or as two categories",
+        remedy="recode it so that 1 or true is the event",
+    )
+
+
+def _competing_codes(event: pl.Series) -> tuple[Integers, tuple[str, ...]]:
+    """An Enum whose first category is censored, or whole numbers with 0 for censored."""
+    if isinstance(event.dtype, pl.Enum):
+        return event.to_physical().to_numpy().astype(np.intp), tuple(event.dtype.categories[1:])
+    if event.dtype.is_numeric() or event.dtype == pl.Boolean:
+        codes = event.cast(pl.Float64).to_numpy()
+        kinds = np.unique(codes[codes != 0])
+        found = np.where(codes == 0, 0, 1 + np.searchsorted(kinds, codes))
+        return found.astype(np.intp), tuple(f"{kind:g}" for kind in kinds)
+    raise BadResponse(
+        f"the event {event.name!r} is neither an Enum nor whole numbers",
+        remedy="make it an Enum whose first category means censored",
+    )
