@@ -1,8 +1,7 @@
 """From copy-number segments to arms: gained, lost, neutral, altered in part, or not covered.
 
 Arms are those of `haemony.intake.readers.assembly`: a chromosome without the bands of its
-centromere. What a number means differs between tools, so the measure is declared, never guessed:
-a value of -1 is one copy lost as a difference and as a logarithm, and no copy as neither.
+centromere. Segments are read by `haemony.intake.readers.copynumber`; its names are given here too.
 """
 
 from __future__ import annotations
@@ -10,30 +9,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 import polars as pl
 
-from haemony.intake.readers import Layout, Limits, read
-from haemony.intake.readers.assembly import Chromosome, chromosome_name, chromosomes
+from haemony.intake.readers.assembly import Chromosome, chromosomes
+from haemony.intake.readers.copynumber import (
+    SEGMENTS,
+    Counting,
+    Measure,
+    UnreadableSegments,
+    check_segments,
+    read_segments,
+)
 from haemony.model.errors import UsageError
 
-_LIMITS = Limits()
-
-
-class Measure(StrEnum):
-    """What the number of a segment is."""
-
-    LOG2_RATIO = "log2 ratio to the reference"
-    COPIES = "copies"
-    DIFFERENCE = "copies more or fewer than two"
-
-
-class Counting(StrEnum):
-    """Where positions begin."""
-
-    FROM_1 = "from 1, the end included"
-    FROM_0 = "from 0, the end excluded"
+__all__ = [
+    "ARMS",
+    "SEGMENTS",
+    "Call",
+    "Counting",
+    "Measure",
+    "Thresholds",
+    "UnreadableSegments",
+    "arm_calls",
+    "copies_at",
+    "read_segments",
+]
 
 
 class Call(StrEnum):
@@ -79,17 +80,6 @@ class Thresholds:
             )
 
 
-SEGMENTS = pl.Schema(
-    {
-        "sample": pl.String,
-        "chromosome": pl.String,
-        "start": pl.Int64,
-        "end": pl.Int64,
-        "copies": pl.Float64,
-    }
-)
-"""Segments: positions from 0, the end excluded; copies as if the reference had two."""
-
 ARMS = pl.Schema(
     {
         "sample": pl.String,
@@ -101,85 +91,6 @@ ARMS = pl.Schema(
     }
 )
 """One row per sample and arm; ``covered`` is a share of the arm, the others of what is covered."""
-
-_NAMES = {
-    "sample": ("sample", "id", "sampleid", "sample_id", "tumor_sample_barcode"),
-    "chromosome": ("chromosome", "chrom", "chr"),
-    "start": ("start", "start.bp", "loc.start", "start_position", "startpos"),
-    "end": ("end", "end.bp", "loc.end", "end_position", "endpos", "stop"),
-    "value": ("seg.mean", "segment_mean", "seg.cn", "log2", "copy_number", "total_cn", "cn"),
-}
-
-
-class UnreadableSegments(UsageError):
-    """A table of segments cannot be used."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"the segments {reason}; correct the table or what is declared about it")
-
-
-def read_segments(
-    path: Path,
-    measure: Measure,
-    *,
-    counting: Counting = Counting.FROM_1,
-    columns: Mapping[str, str] | None = None,
-    layout: Layout | None = None,
-    limits: Limits = _LIMITS,
-) -> pl.DataFrame:
-    """Read segments from any table: columns as in :data:`SEGMENTS`, in the order of the file.
-
-    Args:
-        path: The file.
-        measure: What its numbers are.
-        counting: Where its positions begin.
-        columns: The column of ``sample``, ``chromosome``, ``start``, ``end`` and ``value``; those
-            left out are found by the names that common tools write.
-        layout: What is known about the file.
-        limits: How much a compressed file may expand to.
-
-    Raises:
-        UnreadableSegments: A column lacks, or a row holds no position or number.
-    """
-    raw = read(path, layout, limits=limits)
-    present = {name.lower(): name for name in raw.frame.columns}
-    chosen: dict[str, str] = {}
-    for name, spellings in _NAMES.items():
-        named = (columns or {}).get(name)
-        found = named or next((present[s] for s in spellings if s in present), None)
-        if found is None or found not in raw.frame.columns:
-            raise UnreadableSegments(f"of {path.name} have no column for {name}")
-        chosen[name] = found
-    texts = raw.frame.select(pl.col(column).alias(name) for name, column in chosen.items())
-    contigs = {text: chromosome_name(text) for text in texts["chromosome"].unique().drop_nulls()}
-    first = 1 if counting is Counting.FROM_1 else 0
-    segments = texts.select(
-        "sample",
-        pl.col("chromosome").replace(contigs),
-        _whole("start") - first,
-        _whole("end"),
-        _copies(pl.col("value").cast(pl.Float64, strict=False), measure).alias("copies"),
-    )
-    broken = segments.select(
-        pl.any_horizontal(pl.all().is_null()) | pl.col("copies").is_nan()
-    ).to_series()
-    if broken.any():
-        row = raw.row_number(int(broken.arg_true()[0]))
-        raise UnreadableSegments(f"of {path.name} lack a position or number in row {row}")
-    return segments.cast(SEGMENTS)
-
-
-def _whole(name: str) -> pl.Expr:
-    """A position; some tools write ``1e+06``."""
-    number = pl.col(name).cast(pl.Float64, strict=False)
-    return pl.when(number == number.round()).then(number).cast(pl.Int64).alias(name)
-
-
-def _copies(value: pl.Expr, measure: Measure) -> pl.Expr:
-    if measure is Measure.LOG2_RATIO:
-        return 2 * pl.lit(2.0).pow(value)
-    return value + 2 if measure is Measure.DIFFERENCE else value
 
 
 def arm_calls(
@@ -202,14 +113,9 @@ def arm_calls(
         UnreadableSegments: The assembly is none we know, a segment lies outside its chromosome, or
             two segments of a sample overlap.
     """
-    known = chromosomes().get(assembly)
-    if known is None:
-        raise UnreadableSegments(
-            f"are of assembly {assembly!r}; arms of GRCh37 and GRCh38 are known"
-        )
-    _check(segments, known, assembly)
+    check_segments(segments, assembly)
     limits = thresholds or Thresholds()
-    arms = _arms(known)
+    arms = _arms(chromosomes()[assembly])
     parts = _judged(segments, expected or {}, limits).join(arms, on="chromosome")
     overlap = pl.min_horizontal("end", "arm_end") - pl.max_horizontal("start", "arm_start")
     inside = parts.with_columns(overlap.alias("bases")).filter(pl.col("bases") > 0)
@@ -245,22 +151,6 @@ def _arms(known: Mapping[str, Chromosome]) -> pl.DataFrame:
         {"chromosome": pl.String, "arm": pl.String, "arm_start": pl.Int64, "arm_end": pl.Int64},
         orient="row",
     )
-
-
-def _check(segments: pl.DataFrame, known: Mapping[str, Chromosome], assembly: str) -> None:
-    lengths = {name: one.length for name, one in known.items()}
-    end = pl.col("chromosome").replace_strict(lengths, default=None, return_dtype=pl.Int64)
-    outside = segments.filter(pl.col("end") > end)
-    if outside.height:
-        name = outside["chromosome"][0]
-        raise UnreadableSegments(f"end behind chromosome {name} of {assembly}: another assembly?")
-    if segments.filter((pl.col("start") < 0) | (pl.col("end") <= pl.col("start"))).height:
-        raise UnreadableSegments("hold one that ends before it begins")
-    ordered = segments.sort("sample", "chromosome", "start", "end")
-    before = pl.col("end").shift(1).over("sample", "chromosome")
-    crossed = ordered.filter(pl.col("start") < before).height
-    if crossed:
-        raise UnreadableSegments(f"overlap {crossed} time(s) within a sample")
 
 
 def _judged(

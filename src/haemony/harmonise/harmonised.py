@@ -9,6 +9,7 @@ import polars as pl
 
 from haemony.harmonise import cytogenetics, genomics
 from haemony.harmonise.facts import account, state
+from haemony.harmonise.omop import omics
 from haemony.harmonise.omop.write import Context, write
 from haemony.intake.contribution import DESCRIPTION, Origin
 from haemony.model.disease import DIAGNOSIS, Disease, UnknownDiagnosis
@@ -66,7 +67,8 @@ class Harmonised:
 
     def tables_of(self, facts: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """The tables that only some of its facts make."""
-        return write(facts, self.confirmed, cytogenetics.states(facts), self.context)
+        states = cytogenetics.states(facts)
+        return write(facts, self.confirmed, states, self.protected.profiles, self.context)
 
 
 def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
@@ -93,7 +95,8 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
     aside = pl.concat([aside, misplaced, unanchored, alive, headless])
     described = protected.description
     context = Context(disease, protected.anchors, described.origin, described.source, number)
-    tables = write(facts, given.confirmed, cytogenetics.states(stated), context)
+    states, profiles = cytogenetics.states(stated), protected.profiles
+    tables = write(facts, given.confirmed, states, profiles, context)
     tables["set_aside"] = aside.sort("file", "row", "column", "element", "stage")
     return Harmonised(
         protected,
@@ -102,7 +105,12 @@ def to_omop(protected: Protected, disease: Disease, number: int) -> Harmonised:
         given.confirmed,
         context,
         tables,
-        account(given.cells, (stated, given.confirmed), aside),
+        pl.concat(
+            [
+                account(given.cells, (stated, given.confirmed), aside),
+                omics.account(profiles, tables),
+            ]
+        ),
         *_compare(stated, derived.filter(is_stated)),
     )
 

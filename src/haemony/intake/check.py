@@ -8,9 +8,8 @@ typed into the dictionary.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from enum import StrEnum
 from fnmatch import fnmatchcase
 
 import polars as pl
@@ -18,51 +17,16 @@ import polars as pl
 from haemony.intake.cells import DATE_FORMS, parse, value_class
 from haemony.intake.contribution import DESCRIPTION, Contribution
 from haemony.intake.dictionary import EVERY, ColumnType, Condition, Entry, Role, Status
+from haemony.intake.omics import Sampled, sampled
+from haemony.intake.problems import PROBLEMS, WRONG_SHARE, Problem, Severity, whole
 from haemony.intake.readers import RawTable
 from haemony.intake.suspicions import Suspicion, assemblies, day_numbers, suspicions
 from haemony.model.disease import DIAGNOSIS
 from haemony.model.element import Catalogue, Element, Identifying, ValueType
 from haemony.model.errors import EnvironmentFault, HaemonyError
 
-
-class Severity(StrEnum):
-    """What a problem means for admission."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is not as it should be; ``row`` 0 stands for the whole column or file."""
-
-    severity: Severity
-    file: str
-    row: int
-    column: str
-    value_class: str
-    rule: str
-    fix: str
-
-
-PROBLEMS = pl.Schema(
-    {
-        "severity": pl.String,
-        "file": pl.String,
-        "row": pl.Int64,
-        "column": pl.String,
-        "value_class": pl.String,
-        "rule": pl.String,
-        "fix": pl.String,
-    }
-)
-
 RECORDS_OF_MANY = "variant_"
 """Elements of which a patient has many rows: a table of calls may be the only one of a source."""
-
-WRONG_SHARE = 0.05
-"""Above this share of wrong cells in a mapped column the dictionary contradicts the data."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +38,14 @@ class CheckReport:
         tables: The tables that could be read, by name.
         problems: One row per problem, columns as in :data:`PROBLEMS`.
         cells: Cells read.
+        sampled: Its expression matrix and its segments, as far as they can be read.
     """
 
     contribution: Contribution
     tables: dict[str, RawTable]
     problems: pl.DataFrame
     cells: int
+    sampled: Sampled = field(default_factory=Sampled)
 
     @property
     def errors(self) -> int:
@@ -118,7 +84,7 @@ def check(contribution: Contribution, catalogue: Catalogue) -> CheckReport:
         except EnvironmentFault:
             raise
         except HaemonyError as fault:
-            found.append(_whole(Severity.ERROR, path.name, "", "the file can be read", str(fault)))
+            found.append(whole(Severity.ERROR, path.name, "", "the file can be read", str(fault)))
     for name, table in tables.items():
         found.extend(_defects(table))
         found.extend(_declared(contribution, name, table))
@@ -129,8 +95,10 @@ def check(contribution: Contribution, catalogue: Catalogue) -> CheckReport:
     found.extend(_diagnosis_problems(contribution, catalogue))
     found.extend(_attachment_problems(contribution))
     found.extend(_patients(contribution, tables))
+    measured, doubts = sampled(contribution, tables)
+    found.extend(doubts)
     cells = sum(table.frame.height * table.frame.width for table in tables.values())
-    return CheckReport(contribution, tables, _frame(found), cells)
+    return CheckReport(contribution, tables, _frame(found), cells + measured.cells, measured)
 
 
 def _frame(found: list[Problem | pl.DataFrame]) -> pl.DataFrame:
@@ -142,10 +110,6 @@ def _frame(found: list[Problem | pl.DataFrame]) -> pl.DataFrame:
     frames = [p for p in found if isinstance(p, pl.DataFrame)]
     first = pl.DataFrame(singles, schema=PROBLEMS, orient="row")
     return pl.concat([first, *frames]).sort("severity", "file", "column", "row", "rule")
-
-
-def _whole(severity: Severity, file: str, column: str, rule: str, fix: str) -> Problem:
-    return Problem(severity, file, 0, column, "", rule, fix)
 
 
 def _rows(
@@ -188,17 +152,17 @@ def _declared(contribution: Contribution, name: str, table: RawTable) -> Iterato
     for column in table.frame.columns:
         if column not in declared and not any(fnmatchcase(column, p) for p in patterns):
             fix = "add a line for it to the dictionary; `status` unmapped with a `note` will do"
-            yield _whole(
+            yield whole(
                 Severity.ERROR, table.path.name, column, "every column is in the dictionary", fix
             )
     for column in declared:
         if column not in table.frame.columns and column not in patterns:
             fix = "correct the spelling in the dictionary, or take its line out"
             rule = "every column of the dictionary is in the file"
-            yield _whole(Severity.ERROR, table.path.name, column, rule, fix)
+            yield whole(Severity.ERROR, table.path.name, column, rule, fix)
     if contribution.dictionary.patient_column(name) is None:
         fix = f"give one column of {name!r} the role {Role.PATIENT.value!r}"
-        yield _whole(Severity.ERROR, table.path.name, "", "every table names its patients", fix)
+        yield whole(Severity.ERROR, table.path.name, "", "every table names its patients", fix)
 
 
 def _cell_problems(
@@ -217,7 +181,7 @@ def _cell_problems(
         yield _rows(table, wrong, entry.column, Severity.WARNING, rule, fix)
         share = wrong.sum() / max(1, table.frame.height)
         if share > WRONG_SHARE and entry.element:
-            yield _whole(
+            yield whole(
                 Severity.ERROR,
                 table.path.name,
                 entry.column,
@@ -274,18 +238,18 @@ def _entry_problems(contribution: Contribution, catalogue: Catalogue) -> Iterato
         )
         if not file:
             rule = "every table of the dictionary is listed in contribution.yaml"
-            yield _whole(Severity.ERROR, entry.table, entry.column, rule, "add it under `tables:`")
+            yield whole(Severity.ERROR, entry.table, entry.column, rule, "add it under `tables:`")
             continue
         if entry.at and not _is_time(contribution, entry):
             rule = f"the column of its day, {entry.at!r}, is a date or a number of days"
             fix = "correct `at`, or give that column the type date or integer in the dictionary"
-            yield _whole(Severity.ERROR, file, entry.column, rule, fix)
+            yield whole(Severity.ERROR, file, entry.column, rule, fix)
         if entry.condition and not _is_declared(contribution, entry.table, entry.condition):
             rule = f"the column of its condition, {entry.where!r}, lists these values"
             fix = "write COLUMN=value, a column of the same table and a value that it lists"
-            yield _whole(Severity.ERROR, file, entry.column, rule, fix)
+            yield whole(Severity.ERROR, file, entry.column, rule, fix)
         for severity, rule, fix in _entry_rules(entry, catalogue):
-            yield _whole(severity, file, entry.column, rule, fix)
+            yield whole(severity, file, entry.column, rule, fix)
 
 
 def _is_declared(contribution: Contribution, table: str, condition: Condition) -> bool:
@@ -370,12 +334,12 @@ def _origin_problems(contribution: Contribution) -> Iterator[Problem]:
         if not any(entry.type is ColumnType.DATE for entry in entries):
             fix = f"give {column!r} the type date in the dictionary, or correct timeline.column"
             rule = "the column of day 0 is a date of the patient table"
-            yield _whole(Severity.ERROR, file, column, rule, fix)
+            yield whole(Severity.ERROR, file, column, rule, fix)
         return
     for entry in contribution.dictionary.mapped():
         if entry.type is ColumnType.DATE:
             fix = "name the date of day 0 under timeline.column in contribution.yaml"
-            yield _whole(Severity.ERROR, file, entry.column, "dates are counted from day 0", fix)
+            yield whole(Severity.ERROR, file, entry.column, "dates are counted from day 0", fix)
 
 
 def _diagnosis_problems(contribution: Contribution, catalogue: Catalogue) -> Iterator[Problem]:
@@ -384,7 +348,7 @@ def _diagnosis_problems(contribution: Contribution, catalogue: Catalogue) -> Ite
     if contribution.diagnosis and contribution.diagnosis not in known:
         near = get_close_matches(contribution.diagnosis, known, n=3) or known
         fix = f"write one of: {', '.join(near)}"
-        yield _whole(Severity.ERROR, DESCRIPTION, "", "the diagnosis is in the catalogue", fix)
+        yield whole(Severity.ERROR, DESCRIPTION, "", "the diagnosis is in the catalogue", fix)
 
 
 def _attachment_problems(contribution: Contribution) -> Iterator[Problem]:
@@ -392,10 +356,10 @@ def _attachment_problems(contribution: Contribution) -> Iterator[Problem]:
         name = attachment.path.name
         if not attachment.path.is_file() or not attachment.path.stat().st_size:
             rule = "every attachment is there and not empty"
-            yield _whole(Severity.ERROR, name, "", rule, "add the file, or take it out of the list")
+            yield whole(Severity.ERROR, name, "", rule, "add the file, or take it out of the list")
         else:
             fix = f"{attachment.kind} has no table in the lake yet; its hash is kept"
-            yield _whole(Severity.NOTE, name, "", "attachments are received, not harmonised", fix)
+            yield whole(Severity.NOTE, name, "", "attachments are received, not harmonised", fix)
 
 
 def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterator[pl.DataFrame]:
@@ -415,7 +379,7 @@ def _patients(contribution: Contribution, tables: dict[str, RawTable]) -> Iterat
         return
     if not master.len():
         file = tables[contribution.patients].path.name
-        yield _frame([_whole(Severity.ERROR, file, "", "the patient table has rows", "add them")])
+        yield _frame([whole(Severity.ERROR, file, "", "the patient table has rows", "add them")])
     column = dictionary.patient_column(contribution.patients) or ""
     yield from _twice(contribution, tables[contribution.patients], master, column)
     master_file = tables[contribution.patients].path.name
@@ -439,14 +403,14 @@ def _twice(
     if contribution.samples:
         rule = f"{repeated:,} rows are further samples of a patient"
         fix = "the first sample's values are used, others that differ are kept aside"
-        yield _frame([_whole(Severity.NOTE, file, column, rule, fix)] if repeated else [])
+        yield _frame([whole(Severity.NOTE, file, column, rule, fix)] if repeated else [])
         return
     rule, fix = "one row per patient", "merge the rows; until then the first row's values are used"
     yield _rows(table, twice, column, Severity.WARNING, rule, fix)
     if repeated > WRONG_SHARE * master.len():
         rule = f"at most {WRONG_SHARE:.0%} of the rows repeat a patient"
         fix = "merge the rows, name another table under `patients`, or say `rows: samples`"
-        yield _frame([_whole(Severity.ERROR, file, column, rule, fix)])
+        yield _frame([whole(Severity.ERROR, file, column, rule, fix)])
 
 
 def _strays(
@@ -464,5 +428,5 @@ def _absent(table: RawTable, patients: pl.Series, master: pl.Series) -> pl.DataF
     known = master.drop_nulls().unique()
     absent = known.len() - int(known.is_in(patients.implode()).sum())
     rule = f"{absent:,} of {known.len():,} patients have no row in this file"
-    note = _whole(Severity.NOTE, table.path.name, "", rule, "expected, or ask the source")
+    note = whole(Severity.NOTE, table.path.name, "", rule, "expected, or ask the source")
     return _frame([note] if absent else [])

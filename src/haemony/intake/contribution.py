@@ -18,7 +18,17 @@ from typing import Any, TypeVar
 import yaml
 
 from haemony.intake.dictionary import Dictionary, read_dictionary
+from haemony.intake.omics import (
+    Annotation,
+    ExpressionFile,
+    SampleNames,
+    SegmentFile,
+    patterns,
+)
 from haemony.intake.readers import Layout, RawTable, read
+from haemony.intake.readers.assembly import assembly_of
+from haemony.intake.readers.copynumber import COLUMNS, Counting, Measure
+from haemony.intake.readers.expression import Orientation, Scale
 from haemony.model.errors import UsageError
 
 DESCRIPTION = "contribution.yaml"
@@ -77,7 +87,7 @@ class Assay:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that comes along and is not harmonised: an expression matrix, copy-number segments.
+    """A file that comes along and is not harmonised: a report, a matrix of methylation.
 
     Attributes:
         path: Where it lies.
@@ -137,6 +147,8 @@ class Contribution(Description):
         dictionary: What every column means.
         folder: Where the description and the dictionary lie.
         data: Where the data files lie.
+        expression: Its expression matrix.
+        segments: Its copy-number segments.
     """
 
     origin_column: str
@@ -147,6 +159,8 @@ class Contribution(Description):
     folder: Path
     data: Path
     samples: bool = False
+    expression: ExpressionFile | None = None
+    segments: SegmentFile | None = None
 
     @classmethod
     def load(cls, folder: Path, data: Path | None = None) -> Contribution:
@@ -177,9 +191,12 @@ class Contribution(Description):
     @cached_property
     def files(self) -> tuple[Path, ...]:
         """Every file that makes up the contribution, description and dictionary first."""
-        tables = dict.fromkeys(path for path, _ in self.tables.values())
+        read_ones = [path for path, _ in self.tables.values()]
+        read_ones += self.expression.paths if self.expression else ()
+        read_ones += (self.segments.path,) if self.segments else ()
         attached = (attachment.path for attachment in self.attachments)
-        return (self.folder / DESCRIPTION, _dictionary_file(self.folder), *tables, *attached)
+        described = (self.folder / DESCRIPTION, _dictionary_file(self.folder))
+        return (*described, *dict.fromkeys(read_ones), *attached)
 
     @cached_property
     def digest(self) -> str:
@@ -261,8 +278,7 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
         raise ValueError("id takes lower-case letters, digits, '-', '_' and '.', at most 63")
     timeline = given["timeline"]
     tables = {
-        name: (inside(data, spec["file"]), Layout(**spec["layout"]) if spec.get("layout") else None)
-        for name, spec in given["tables"].items()
+        name: (inside(data, spec["file"]), _layout(spec)) for name, spec in given["tables"].items()
     }
     patients = str(given["patients"])
     if patients not in tables:
@@ -300,4 +316,54 @@ def _contribution(given: Mapping[str, Any], folder: Path, data: Path) -> Contrib
         data=data,
         samples=str(given.get("rows", "patients")) == "samples",
         diagnosis=str(given.get("diagnosis", "")),
+        expression=_expression(given["expression"], data) if given.get("expression") else None,
+        segments=_segments(given["segments"], data) if given.get("segments") else None,
     )
+
+
+def _layout(given: Mapping[str, Any]) -> Layout | None:
+    return Layout(**given["layout"]) if given.get("layout") else None
+
+
+def _expression(given: Mapping[str, Any], data: Path) -> ExpressionFile:
+    about = given.get("annotation")
+    orientation = one_of(Orientation, given["orientation"], "expression.orientation")
+    if orientation is Orientation.SAMPLES_IN_ROWS and not given.get("columns"):
+        raise ValueError(
+            "expression.columns names the columns of values where samples are in rows: what it "
+            "does not name stays at the partner"
+        )
+    return ExpressionFile(
+        path=inside(data, given["file"]),
+        layout=_layout(given),
+        orientation=orientation,
+        scale=one_of(Scale, given["scale"], "expression.scale"),
+        names=str(given.get("names", "")),
+        columns=patterns(given.get("columns")),
+        samples=_sample_names(given),
+        annotation=Annotation(
+            inside(data, about["file"]), str(about["probe"]), str(about["symbol"])
+        )
+        if about
+        else None,
+    )
+
+
+def _segments(given: Mapping[str, Any], data: Path) -> SegmentFile:
+    columns = {str(name): str(column) for name, column in given.get("columns", {}).items()}
+    if not columns.keys() <= set(COLUMNS):
+        raise ValueError(f"segments.columns takes: {', '.join(COLUMNS)}")
+    return SegmentFile(
+        path=inside(data, given["file"]),
+        layout=_layout(given),
+        measure=one_of(Measure, given["measure"], "segments.measure"),
+        assembly=assembly_of(str(given["assembly"])) or str(given["assembly"]),
+        counting=one_of(Counting, given.get("counting", Counting.FROM_1), "segments.counting"),
+        columns=columns,
+        samples=_sample_names(given),
+    )
+
+
+def _sample_names(given: Mapping[str, Any]) -> SampleNames | None:
+    names = given.get("samples")
+    return SampleNames(str(names["table"]), str(names["column"])) if names else None

@@ -31,7 +31,8 @@ class Trace:
         digest: Hash of its files.
         file: The file; empty for rows that follow from the contribution as a whole.
         row: The row a spreadsheet shows (the header is row 1); None where the *absence* of a row
-            is the evidence, as for a gene that was tested and had no call.
+            is the evidence, as for a gene that was tested and had no call, and where a whole column
+            is, as for a sample of an expression matrix.
         columns: The column, or the record it was part of.
     """
 
@@ -44,7 +45,8 @@ class Trace:
     @property
     def where(self) -> str:
         """The row in words."""
-        return f"{self.row:,}" if self.row is not None else "no row: tested, nothing found"
+        no_row = "no single row: a whole column, or tested and nothing found"
+        return f"{self.row:,}" if self.row is not None else no_row
 
 
 def trace_row(release: Release, reference: str) -> tuple[Trace, ...]:

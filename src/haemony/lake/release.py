@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import polars as pl
 
+from haemony.harmonise.expression import Summary
 from haemony.harmonise.omop import read as omop
 from haemony.harmonise.omop.cdm import table as declared
 from haemony.harmonise.vocabulary import current
+from haemony.lake import omics
 from haemony.lake.errors import Damaged, Shredded, UnknownContribution
 from haemony.lake.manifest import Manifest
 from haemony.lake.store import Store
@@ -98,6 +100,12 @@ class Release:
         """A whole table of the lake."""
         return self.scan(name).collect()
 
+    def part(self, name: str, contribution: str) -> pl.DataFrame:
+        """The rows of a table that came with one contribution."""
+        files = dict(zip(self.manifest.of(name), self.files(name), strict=True))
+        paths = [path for part, path in files.items() if part.contribution == contribution]
+        return pl.read_parquet(paths) if paths else declared(name).empty()
+
     def features(self, names: Sequence[str]) -> pl.DataFrame:
         """One row per person, one column per element or endpoint column.
 
@@ -128,6 +136,45 @@ class Release:
             knows one), ``start`` and ``end`` in days from the source's time origin, ``drugs``.
         """
         return omop.lines(self.disease.catalogue["drug"], current(self.scan))
+
+    def expression(
+        self,
+        genes: Collection[str] | None = None,
+        *,
+        summary: Summary = Summary.HIGHEST_MEAN,
+        contribution: str | None = None,
+    ) -> pl.DataFrame:
+        """Expression by gene: one row per person, one column per gene, on the scale of its matrix.
+
+        Args:
+            genes: Approved symbols; all that have a probe unless given.
+            summary: Which probe stands for a gene that several measure.
+            contribution: Whose matrix; needed where several bring one, as these are never mixed.
+
+        Raises:
+            NotOneMatrix: When there is none, or several and none is named.
+            NotMeasured: When no probe measures a gene.
+        """
+        return omics.of_genes(omics.matrix(self, contribution), genes, summary)
+
+    def probes(
+        self, probes: Collection[str] | None = None, *, contribution: str | None = None
+    ) -> pl.DataFrame:
+        """Expression by probe: one row per person, one column per probe.
+
+        Args:
+            probes: Names of probes; all unless given.
+            contribution: As for `expression`.
+        """
+        return omics.of_probes(omics.matrix(self, contribution), probes)
+
+    def segments(self) -> pl.DataFrame:
+        """Copy-number segments: one row per segment, with its copies and mean log2 ratio."""
+        return omics.segments(self.table("segment"))
+
+    def arms(self) -> pl.DataFrame:
+        """Autosomal arms called from segments: one row per person and arm."""
+        return self.table("arm_call").drop("arm_call_id", "measurement_id")
 
     def owners(self) -> pl.DataFrame:
         """Everybody: ``person_id`` and the contribution they came with, ``owner``."""

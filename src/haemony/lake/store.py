@@ -156,7 +156,8 @@ def content_hash(frame: pl.DataFrame) -> str:
     """SHA-256 of what a frame says, whatever program wrote its file.
 
     Column by column: name, type, one byte per row for *known*, then the values (numbers as 8 bytes
-    little endian, dates as days, texts as UTF-8 with their lengths), nulls as zero or empty.
+    little endian, dates as days, texts as UTF-8 with their lengths), nulls as zero or empty. Of
+    lists their lengths, then all their values as a column.
     """
     whole = hashlib.sha256(struct.pack("<q", frame.height))
     for series in frame.get_columns():
@@ -175,7 +176,13 @@ def _values(series: pl.Series) -> Iterator[bytes]:
         yield text.str.len_bytes().to_numpy().astype("<u8").tobytes()
         yield (text.str.join("").item() or "").encode()
         return
-    if series.dtype == pl.Float64:
+    if isinstance(series.dtype, pl.List):
+        yield series.list.len().fill_null(0).to_numpy().astype("<u8").tobytes()
+        inner = series.drop_nulls().explode(empty_as_null=False)
+        yield inner.is_not_null().to_numpy().astype(np.uint8).tobytes()
+        yield from _values(inner)
+        return
+    if series.dtype in {pl.Float32, pl.Float64}:
         yield series.fill_null(0.0).to_numpy().astype("<f8").tobytes()
         return
     yield series.to_physical().cast(pl.Int64).fill_null(0).to_numpy().astype("<i8").tobytes()

@@ -1,7 +1,8 @@
 """What leaves the partner for the platform: tables by token, in a form that can be sealed.
 
-A payload holds no patient number, no site pseudonym, no calendar date and no column the dictionary
-did not map. Its only word for a patient is a random token, made for this one seal.
+A payload holds no patient number, no site pseudonym, no calendar date and no column that neither
+the dictionary maps nor the description names as one of an omics file. Its only word for a patient
+is a random token, made for this one seal.
 """
 
 from __future__ import annotations
@@ -13,27 +14,16 @@ from typing import Any
 
 import polars as pl
 
-from haemony.intake.check import PROBLEMS
 from haemony.intake.contribution import Assay, Description, Origin, SourceKind
 from haemony.intake.dictionary import ColumnType, Entry, Role, Status
+from haemony.intake.problems import PROBLEMS
+from haemony.privacy.omics import ROW, SET_ASIDE, TOKEN, Profiles, from_wire, to_wire
 from haemony.privacy.wire import Malformed, pack, unpack
 
-TOKEN = "token"  # noqa: S105 the name of a column
-ROW = "source_row"
+__all__ = ["ROW", "SET_ASIDE", "TOKEN", "Payload", "Table"]
+
 _TOKEN = re.compile("[0-9a-f]{32}")
 _DIGEST = re.compile("[0-9a-f]{64}")
-
-SET_ASIDE = pl.Schema(
-    {
-        "stage": pl.String,
-        "file": pl.String,
-        "row": pl.Int64,
-        "column": pl.String,
-        "element": pl.String,
-        "reason": pl.String,
-    }
-)
-"""One kept-aside row or value: where it stands in the source, and why it was not used."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +58,7 @@ class Payload:
         set_aside: Rows kept aside, columns as in :data:`SET_ASIDE`.
         rows_in: Rows read, by file.
         problems: What the check found.
+        profiles: Its expression matrix and its segments.
     """
 
     description: Description
@@ -77,6 +68,7 @@ class Payload:
     set_aside: pl.DataFrame
     rows_in: Mapping[str, int]
     problems: pl.DataFrame
+    profiles: tuple[Profiles, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Squeezed JSON; every column of text as its distinct values and their places."""
@@ -92,6 +84,7 @@ class Payload:
                 ],
                 "set_aside": _columns(self.set_aside),
                 "problems": _columns(self.problems),
+                "profiles": [to_wire(profiles, _columns) for profiles in self.profiles],
             }
         )
 
@@ -113,6 +106,7 @@ class Payload:
                 _frame(given["set_aside"], SET_ASIDE),
                 {str(name): int(rows) for name, rows in given["rows_in"].items()},
                 _frame(given["problems"], PROBLEMS),
+                tuple(from_wire(each, _frame) for each in given["profiles"]),
             )
         except (LookupError, ValueError, TypeError, AttributeError, OverflowError):
             raise Malformed("no payload") from None
@@ -124,12 +118,16 @@ class Payload:
     def _check(self) -> None:
         """Refuse a payload whose parts do not fit together."""
         tokens = set(self.tokens)
+        frames = [table.frame for table in self.tables.values()]
+        frames += [each.frame for each in self.profiles]
+        elements = [each.element for each in self.profiles]
         whole = (
             len(tokens) == len(self.tokens)
             and all(isinstance(token, str) and _TOKEN.fullmatch(token) for token in tokens)
             and _DIGEST.fullmatch(self.digest)
-            and all(table.frame[TOKEN].is_in(list(tokens)).all() for table in self.tables.values())
-            and not any(table.frame[TOKEN].null_count() for table in self.tables.values())
+            and all(frame[TOKEN].is_in(list(tokens)).all() for frame in frames)
+            and not any(frame[TOKEN].null_count() for frame in frames)
+            and len(elements) == len(set(elements))
             and all(assay.calls in self.tables for assay in self.description.assays)
             and all(assay.tested in self.tables for assay in self.description.assays)
         )
@@ -157,7 +155,7 @@ def _texts(column: pl.Series) -> dict[str, Any]:
 
 
 def _frame(given: Mapping[str, Any], schema: pl.Schema) -> pl.DataFrame:
-    """A frame of text and whole numbers, of just this schema."""
+    """A frame of text and numbers, of just this schema."""
     if list(given) != schema.names():
         raise Malformed("a table has other columns than it says")
     columns = []

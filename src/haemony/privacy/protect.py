@@ -16,6 +16,7 @@ import polars as pl
 
 from haemony.intake.contribution import Description
 from haemony.privacy.identities import KeyTable
+from haemony.privacy.omics import COLUMN, Profiles
 from haemony.privacy.payload import ROW, SET_ASIDE, TOKEN, Payload, Table
 from haemony.privacy.pseudonyms import person_id
 
@@ -39,6 +40,7 @@ class Protected:
         set_aside: Rows kept aside, columns as in :data:`~haemony.privacy.payload.SET_ASIDE`.
         rows_in: Rows read, by file.
         problems: What the check found.
+        profiles: Its expression matrix and its segments.
     """
 
     description: Description
@@ -48,6 +50,7 @@ class Protected:
     set_aside: pl.DataFrame
     rows_in: Mapping[str, int]
     problems: pl.DataFrame
+    profiles: tuple[Profiles, ...] = ()
 
 
 def protect(
@@ -80,11 +83,12 @@ def protect(
     tables: dict[str, Table] = {}
     aside = [payload.set_aside]
     for name, table in payload.tables.items():
-        here = table.frame[TOKEN].is_in(list(persons))
-        frame = table.frame.filter(here)
-        person = pl.Series(PERSON, [persons[token] for token in frame[TOKEN]], dtype=pl.Int64)
-        tables[name] = replace(table, frame=frame.select(person, pl.exclude(TOKEN)))
-        aside.append(_left(table, table.frame.filter(~here), reasons))
+        tables[name] = replace(table, frame=_by_person(table.frame, persons))
+        aside.append(_left(table.file, table.frame, reasons))
+    profiles = tuple(
+        replace(each, frame=_by_person(each.frame, persons)) for each in payload.profiles
+    )
+    aside += [_left(each.file, each.frame, reasons, each.element) for each in payload.profiles]
     return Protected(
         payload.description,
         payload.digest,
@@ -93,6 +97,7 @@ def protect(
         pl.concat(aside),
         payload.rows_in,
         payload.problems,
+        profiles,
     )
 
 
@@ -109,12 +114,23 @@ def _shift(person: int, key: bytes) -> int:
     return int.from_bytes(digest[:8], "big") % SHIFT_DAYS
 
 
-def _left(table: Table, rows: pl.DataFrame, reasons: Mapping[str, str]) -> pl.DataFrame:
+def _by_person(frame: pl.DataFrame, persons: Mapping[str, int]) -> pl.DataFrame:
+    """The rows of the persons who stay, under their ids."""
+    here = frame.filter(pl.col(TOKEN).is_in(list(persons)))
+    person = pl.Series(PERSON, [persons[token] for token in here[TOKEN]], dtype=pl.Int64)
+    return here.select(person, pl.exclude(TOKEN))
+
+
+def _left(
+    file: str, frame: pl.DataFrame, reasons: Mapping[str, str], element: str = ""
+) -> pl.DataFrame:
+    """The rows of those who do not stay, kept aside."""
+    rows = frame.filter(pl.col(TOKEN).is_in(list(reasons)))
     return rows.select(
         pl.lit("protect").alias("stage"),
-        pl.lit(table.file).alias("file"),
+        pl.lit(file).alias("file"),
         pl.col(ROW).alias("row"),
-        pl.lit("").alias("column"),
-        pl.lit("").alias("element"),
+        (pl.col(COLUMN) if COLUMN in rows.columns else pl.lit("")).alias("column"),
+        pl.lit(element).alias("element"),
         pl.Series("reason", [reasons[token] for token in rows[TOKEN]], dtype=pl.String),
     ).cast(SET_ASIDE)

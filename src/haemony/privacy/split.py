@@ -20,6 +20,7 @@ from haemony.intake.dictionary import ColumnType, Entry, Role
 from haemony.model.errors import HaemonyError, RefusedByPolicy
 from haemony.privacy.identities import Identities
 from haemony.privacy.linkage import Encodings, Identity, LinkageKey, encode
+from haemony.privacy.omics import profiles
 from haemony.privacy.payload import ROW, SET_ASIDE, TOKEN, Payload, Table
 from haemony.privacy.pseudonyms import SiteKey
 from haemony.privacy.timeline import UNREADABLE, as_days, count_days, in_days, origins
@@ -139,16 +140,31 @@ def split(
     for name in checked.tables:
         tables[name], stray = _by_token(checked, name, tokens, day_zero, site)
         aside.append(stray)
+    measured, left = profiles(contribution, checked.sampled, tokens)
+    for each in measured:
+        _check_probes(each.probes["probe"], tokens, each.file)
     payload = Payload(
         contribution.description,
         site.version(contribution.digest),
         tuple(sorted(tokens.values())),
         tables,
-        pl.concat(aside),
-        {raw.path.name: raw.frame.height for raw in checked.tables.values()},
+        pl.concat([*aside, left]),
+        _rows_in(checked),
         _told(checked),
+        measured,
     )
     return Split(identities, payload)
+
+
+def _rows_in(checked: CheckReport) -> dict[str, int]:
+    """Records of every file; of a matrix that is no table, its samples."""
+    contribution, sampled = checked.contribution, checked.sampled
+    rows: dict[str, int] = {}
+    if sampled.expression and contribution.expression:
+        rows[contribution.expression.path.name] = sampled.expression.samples.height
+    if sampled.segments is not None and contribution.segments:
+        rows[contribution.segments.path.name] = sampled.segments.height
+    return rows | {raw.path.name: raw.frame.height for raw in checked.tables.values()}
 
 
 def _told(checked: CheckReport) -> pl.DataFrame:
@@ -271,3 +287,14 @@ def _check_numbers(frame: pl.DataFrame, patients: pl.Series, table: str) -> None
         same = int((cells == patients).sum())
         if same >= SAME_NUMBERS * max(int(cells.is_not_null().sum()), 1):
             raise NumbersFound(table, column.name, same)
+
+
+def _check_probes(probes: pl.Series, tokens: Mapping[str, str], file: str) -> None:
+    """Refuse a matrix whose probes are patients: it lies on its other side.
+
+    Raises:
+        NumbersFound: With the file.
+    """
+    same = int(probes.is_in(list(tokens)).sum())
+    if same >= SAME_NUMBERS * max(min(probes.len(), len(tokens)), 1):
+        raise NumbersFound(file, "the names of its probes", same)

@@ -16,7 +16,7 @@ import polars as pl
 import polars.selectors as cs
 
 from haemony.harmonise.harmonised import Harmonised
-from haemony.intake.check import Severity
+from haemony.intake.problems import Severity
 from haemony.model.disease import Rule
 from haemony.model.element import Element
 from haemony.quality.answers import Answer

@@ -23,6 +23,7 @@ _TYPES: dict[str, pl.DataType] = {
     "float": pl.Float64(),
     "date": pl.Date(),
     "datetime": pl.Datetime("us"),
+    "real array": pl.List(pl.Float32()),
 }
 
 
@@ -33,7 +34,8 @@ class UnknownTable(UsageError):
         self.name = name
         super().__init__(
             f"the lake has no table {name!r}; it has the OMOP CDM {CDM_VERSION} tables and "
-            "variant, karyotype, lineage, set_aside"
+            "variant, karyotype, expression, expression_probe, segment, arm_call, lineage, "
+            "set_aside"
         )
 
 

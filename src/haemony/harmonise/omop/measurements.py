@@ -17,7 +17,11 @@ from haemony.model.element import Element, ValueType
 
 
 def measurements(
-    stated: pl.DataFrame, confirmed: pl.DataFrame, states: Mapping[str, str], context: Context
+    stated: pl.DataFrame,
+    confirmed: pl.DataFrame,
+    states: Mapping[str, str],
+    profiled: pl.DataFrame,
+    context: Context,
 ) -> Written:
     """MEASUREMENT, and the omics tables beside it.
 
@@ -25,11 +29,12 @@ def measurements(
         stated: All facts.
         confirmed: Cells that repeat a stated fact; they lead to the same row.
         states: State of each distinct karyotype text.
+        profiled: Who was tested by which method in omics files.
         context: Anchors, disease and number of the contribution.
     """
     elements = context.disease.catalogue.of("measurement")
     facts = stated.filter(pl.col("element").is_in([element.name for element in elements]))
-    assays = _assays(facts, elements, context)
+    assays = _assays(facts, elements, profiled, context)
     values = _values(facts, elements, assays, context, context.base + assays.height)
     variants, details = _variants(
         stated, context, context.base + assays.height + values.height, assays
@@ -57,9 +62,12 @@ def _methods(elements: tuple[Element, ...]) -> pl.DataFrame:
     return pl.DataFrame(tested, schema={"element": pl.String, "method": pl.String}, orient="row")
 
 
-def _assays(facts: pl.DataFrame, elements: tuple[Element, ...], context: Context) -> pl.DataFrame:
-    """One row per person and method by which at least one finding was tested."""
-    tested = facts.join(_methods(elements), on="element")
+def _assays(
+    facts: pl.DataFrame, elements: tuple[Element, ...], profiled: pl.DataFrame, context: Context
+) -> pl.DataFrame:
+    """One row per person and method by which anything was tested."""
+    tested = facts.join(_methods(elements), on="element").select(profiled.columns)
+    tested = pl.concat([tested, profiled])
     assays = tested.group_by("person_id", "method").agg(
         pl.col("day").min(),
         pl.col("file").min(),

@@ -6,29 +6,36 @@ the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
 from haemony.harmonise.omop.cdm import table
 from haemony.harmonise.omop.course import conditions, episodes, follow_up, procedures
 from haemony.harmonise.omop.measurements import measurements
+from haemony.harmonise.omop.omics import omics, tested
 from haemony.harmonise.omop.persons import observations, persons
 from haemony.harmonise.omop.rows import Context
 from haemony.harmonise.omop.treatment import drugs, with_lines
+from haemony.privacy.omics import Profiles
 
 __all__ = ["Context", "write"]
 
 
 def write(
-    stated: pl.DataFrame, confirmed: pl.DataFrame, states: Mapping[str, str], context: Context
+    stated: pl.DataFrame,
+    confirmed: pl.DataFrame,
+    states: Mapping[str, str],
+    profiles: Collection[Profiles],
+    context: Context,
 ) -> dict[str, pl.DataFrame]:
-    """Write facts as the tables of the lake.
+    """Write facts, and what omics files say, as the tables of the lake.
 
     Args:
         stated: Facts, columns as in :data:`~haemony.harmonise.facts.FACTS`.
         confirmed: Cells that repeat a stated fact; they lead to the same row.
         states: State of each distinct karyotype text (``evaluable``, ``no metaphases`` …).
+        profiles: What its omics files say.
         context: Anchors, origin, disease and number of the contribution.
 
     Returns:
@@ -40,7 +47,8 @@ def write(
         if (elements := context.disease.catalogue.of(name))
     }
     out = persons(by_table, context) | observations(by_table["observation"], context)
-    out |= measurements(stated, confirmed, states, context)
+    out |= measurements(stated, confirmed, states, tested(profiles), context)
+    out |= omics(profiles, out.tables, context)
     out |= conditions(stated, context)
     out |= episodes(by_table["episode"], out.tables["condition_occurrence"], context)
     out |= procedures(stated, context)
