@@ -2,7 +2,7 @@
 
 The clinical table is a workbook with real date cells; laboratory values come from an export with
 semicolons, decimal commas and Windows-1252 letters, several rows per patient; expression and
-copy-number files lie beside them as attachments.
+copy-number files lie beside them.
 """
 
 from __future__ import annotations
@@ -204,18 +204,17 @@ def _description(patients: int) -> dict[str, object]:
             "klinik": {"file": _CLINICAL},
             "labor": {"file": _LABORATORY, "layout": layout},
         },
-        "attachments": [
-            {
-                "file": _EXPRESSION,
-                "kind": "gene expression",
-                "about": "in silico: log2 intensity; 200 made-up genes are rows, patients columns",
-            },
-            {
-                "file": _SEGMENTS,
-                "kind": "copy-number segments",
-                "about": "in silico: log2 ratio, SEG columns, GRCh38; ID is the patient number",
-            },
-        ],
+        "expression": {
+            "file": _EXPRESSION,
+            "orientation": "probes in rows",
+            "scale": "logarithm of intensity",
+            "names": "gene",
+        },
+        "segments": {
+            "file": _SEGMENTS,
+            "measure": "log2 ratio to the reference",
+            "assembly": "GRCh38",
+        },
     }
 
 

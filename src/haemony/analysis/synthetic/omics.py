@@ -1,7 +1,4 @@
-"""Attached omics files of the in-silico hospital: an expression matrix and copy-number segments.
-
-The lake has no table for them yet, so they travel with the contribution as attachments.
-"""
+"""Omics files of the in-silico hospital: an expression matrix and copy-number segments."""
 
 from __future__ import annotations
 
