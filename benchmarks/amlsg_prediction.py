@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 import haemony as hm
 from haemony.analysis import random_effects, survival
+from haemony.analysis.prediction import Preparation
 from haemony.analysis.survival import Surv, concordance
 from haemony.analysis.survival.regression.newton import solve
 from haemony.analysis.survival.regression.partial_likelihood import PartialLikelihood
@@ -174,41 +175,13 @@ def prepare(patients: Cohort, train: Rows) -> Prepared:
     """
     groups = {"demographic": DEMOGRAPHIC, "clinical": CLINICAL, "genes": GENES, "fusions": FUSIONS,
               "copy number": COPY_NUMBER, "ELN 2010": ELN}  # fmt: skip
-    numbers = {*DEMOGRAPHIC, *CLINICAL}
-    given = {
-        name: values
-        for name, values in patients.inputs.items()
-        if name in numbers or np.nansum(values[train]) >= LEAST_CARRIERS
-    }
-    names = tuple(name for group in groups.values() for name in group if name in given)
-    x = filled(np.column_stack([given[name] for name in names]), train)
-    for place, name in enumerate(names):
-        if name in numbers:
-            x[:, place] = (x[:, place] - x[train, place].mean()) / x[train, place].std()
-        else:
-            x[:, place] = np.clip(x[:, place], 0, 1)
+    every = tuple(name for group in groups.values() for name in group if name in patients.inputs)
+    given = np.column_stack([patients.inputs[name] for name in every])
+    number = np.array([name in {*DEMOGRAPHIC, *CLINICAL} for name in every])
+    preparation = Preparation.of(given[train], number, least=LEAST_CARRIERS)
+    names = tuple(every[i] for i in preparation.kept)
     kept = {group: tuple(n for n in members if n in names) for group, members in groups.items()}
-    return Prepared(x, names, kept)
-
-
-def filled(x: Floats, train: Rows, rounds: int = 3) -> Floats:
-    """Inputs without gaps; only training patients shape what is expected."""
-    gap = np.isnan(x)
-    full = np.where(gap, np.nanmean(x[train], axis=0), x)
-    patterns, of = np.unique(gap, axis=0, return_inverse=True)
-    for _ in range(rounds):
-        mean = full[train].mean(axis=0)
-        covariance = np.cov(full[train].T)
-        covariance += 1e-3 * np.diag(np.diag(covariance) + 1e-6)
-        for number, missing in enumerate(patterns):
-            if missing.any() and not missing.all():
-                rows = np.flatnonzero(of.ravel() == number)
-                slope = np.linalg.solve(
-                    covariance[np.ix_(~missing, ~missing)], covariance[np.ix_(~missing, missing)]
-                )
-                seen = x[np.ix_(rows, np.flatnonzero(~missing))] - mean[~missing]
-                full[np.ix_(rows, np.flatnonzero(missing))] = mean[missing] + seen @ slope
-    return full
+    return Prepared(preparation.apply(given), names, kept)
 
 
 def with_products(

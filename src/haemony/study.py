@@ -34,6 +34,7 @@ from haemony.analysis.answers import (
     find_landmark,
     find_means,
     find_model,
+    find_prediction,
     find_states,
     find_subgroups,
     find_survival,
@@ -538,6 +539,7 @@ def _answer(protocol: Protocol, ground: Ground, watch: Watch) -> Answers:
         subgroups=_each(protocol.subgroups, lambda b: find_subgroups(ground, b), watch),
         states=_each(protocol.states, lambda b: find_states(ground, b), watch),
         comutations=_each(protocol.comutations, lambda b: find_comutation(ground, b), watch),
+        predictions=_each(protocol.predictions, lambda b: find_prediction(ground, b), watch),
     )
 
 

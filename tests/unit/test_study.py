@@ -397,3 +397,33 @@ def test_hiding_nothing_is_a_choice(tmp_path: Path) -> None:
     text = (tmp_path / "results.json").read_text(encoding="utf-8")
     assert '"hidden"' not in text
     assert '"<' not in text
+
+
+def test_prediction_is_printed_and_written(tmp_path: Path) -> None:
+    """A model's C over splits and without each group stands on the page and in the results."""
+    block = """
+[[prediction]]
+title = "How well age and NPM1 predict"
+endpoint = "os"
+models = ["cox", "random effects"]
+splits = 3
+leave_out = "study"
+groups = { clinical = ["age_at_diagnosis", "sex"], genes = ["NPM1"] }
+"""
+
+    run(PROTOCOL.partition("[[cox]]")[0] + block).write(tmp_path)
+
+    (found,) = results(tmp_path)["prediction"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    schema = files("haemony.analysis.report") / "results.schema.json"
+    jsonschema.validate(results(tmp_path), json.loads(schema.read_text(encoding="utf-8")))
+    assert (found["n"], found["tested"], found["splits"]) == (74, 15, 3)
+    assert [one["label"] for one in found["models"][0]["left_out"]] == ["98A", "98B"]
+    cox, shrunk = found["models"]
+    for model in (cox, shrunk):
+        assert f"{model['mean']:.3f} ({model['std_err']:.3f})" in page
+    assert f"{cox['left_out'][0]['value']:.3f}" in page
+    assert shrunk["left_out"][0]["value"] is None  # 18 patients of 98B are too few to learn from
+    assert "random effects failed in 98A" in page
+    assert "Age at diagnosis, Sex" in page
+    assert "1 is printed" in page  # the log-rank test; predictions print no p-value

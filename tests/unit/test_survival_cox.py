@@ -260,3 +260,30 @@ def test_concordance_equals_a_count_over_all_pairs() -> None:
     comparable = later & (died[:, None] == 1)
     assert found.concordant == (comparable & (score[None] > score[:, None])).sum()
     assert found.tied == (comparable & (score[None] == score[:, None])).sum()
+
+
+@pytest.mark.parametrize("died", [[1, 0, 0, 0, 0, 0, 0, 0], [1] * 8])
+def test_what_the_events_do_not_determine_is_said(died: list[int]) -> None:
+    """One event, or all on one day: the test of proportionality names the cause."""
+    days = [3, 5, 8, 9, 4, 6, 7, 8] if sum(died) == 1 else [5] * 8
+    table = pl.DataFrame({"days": days, "died": died, "age": [61, 70, 50, 40, 30, 55, 66, 77]})
+    fit = survival.cox("Surv(days, died) ~ age", table)
+
+    with pytest.raises(survival.NothingToAnalyse, match="do not determine"):
+        survival.proportional_hazards(fit)
+    with pytest.raises(survival.BadCovariate, match="choose one of km"):
+        survival.proportional_hazards(fit, "foo")  # type: ignore[arg-type]
+
+
+def test_no_value_stands_in_a_fault() -> None:
+    """Text where numbers belong is counted, never shown."""
+    table = pl.DataFrame({"days": [3, 5, 8], "died": [1, 1, 0], "word": ["secret", "b", "c"]})
+
+    for call in (
+        lambda: survival.concordance("Surv(days, died) ~ word", table),
+        lambda: survival.kaplan_meier("Surv(days, died) ~ 1", table, weights="word"),
+        lambda: survival.cox("Surv(days, died) ~ offset(word)", table),
+    ):
+        with pytest.raises(survival.BadCovariate, match="'word' holds 3 cells") as caught:
+            call()
+        assert "secret" not in str(caught.value)

@@ -328,6 +328,53 @@ class ComutationBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionBlock:
+    """How well an endpoint is predicted: Harrell's C on patients that no step of a model has seen.
+
+    Gaps are filled, findings that are too rare dropped, inputs scaled and chosen, variances and
+    penalties estimated anew among the training patients of each split. Splits are drawn from the
+    plan's seed.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        groups: the inputs, elements in groups; random effects have a mean and a variance for each.
+        models: which are judged: "cox", "lasso", "random effects".
+        logarithms: numbers that enter as their logarithm.
+        ordered: categories that enter as the position of their value.
+        carriers: findings of fewer carriers among the training patients are left out.
+        splits: how many random splits there are; 0 for none.
+        share: the share of patients that each of them tests.
+        leave_out: the element whose groups are left out one at a time, such as "study".
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "prediction"
+    title: str
+    endpoint: str
+    models: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    logarithms: tuple[str, ...] = ()
+    ordered: tuple[str, ...] = ()
+    carriers: float = 5
+    splits: float = 20
+    share: float = 0.2
+    leave_out: str = ""
+    population: str = ""
+    key: str = _key()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The elements that models may use."""
+        return tuple(name for names in self.groups.values() for name in names)
+
+
+PREDICTORS = ("cox", "lasso", "random effects")
+"""The models that a prediction can name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
     """A named part of the cohort.
 
@@ -391,6 +438,7 @@ Block = (
     | MeanBlock
     | StatesBlock
     | ComutationBlock
+    | PredictionBlock
 )
 """An analysis of a plan."""
 

@@ -21,6 +21,7 @@ from haemony.analysis.blocks import (
     LandmarkBlock,
     MeanBlock,
     Population,
+    PredictionBlock,
     Sensitivity,
     StatesBlock,
     SubgroupBlock,
@@ -33,6 +34,7 @@ from haemony.analysis.describe import TableOne
 from haemony.analysis.freezing import Deviation, Frozen
 from haemony.analysis.genomics import CoMutation
 from haemony.analysis.multistate import Scheme, StateOccupation
+from haemony.analysis.prediction import CrossValidated
 from haemony.analysis.protocol import Protocol
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.regression.cox import ChiSquared
@@ -449,6 +451,81 @@ class ComutationFound:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A group of patients that a model never saw, and how well it is told apart.
+
+    Attributes:
+        label: the group.
+        n: its patients.
+        events: their events.
+        value: Harrell's C within it; None where the model failed or no pairs can be compared.
+        std_err: its standard error.
+    """
+
+    label: str
+    n: int
+    events: int
+    value: float | None
+    std_err: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """How well one model predicts.
+
+    Attributes:
+        model: its name.
+        splits: in how many random splits it could be judged.
+        mean: Harrell's C, mean over them; None without any.
+        std_err: of the mean, allowing for splits that share patients (Nadeau and Bengio 2003).
+        least: the lowest of them.
+        greatest: the highest of them.
+        within: mean standard error of C in one test part.
+        left_out: C in each group that was left out.
+    """
+
+    model: str
+    splits: int
+    mean: float | None
+    std_err: float | None
+    least: float | None
+    greatest: float | None
+    within: float | None
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionFound:
+    """How well an endpoint is predicted.
+
+    Attributes:
+        block: what was asked.
+        clock: the endpoint, and how its time runs here.
+        n: patients.
+        events: their events.
+        tested: patients in the test part of a random split; 0 without splits.
+        columns: how many numbers the inputs make.
+        models: what each model reaches.
+        random: the random splits one by one; None without.
+        groups: the groups left out one by one; None without.
+        missing: members left out, and why.
+        notes: which fits failed, and what else a reader must know.
+    """
+
+    block: PredictionBlock
+    clock: Clock
+    n: int
+    events: int
+    tested: int
+    columns: int
+    models: tuple[Predicted, ...]
+    random: CrossValidated | None
+    groups: CrossValidated | None
+    missing: survival.Missing
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """One number of the plan beside the same number under a change of it.
 
@@ -496,6 +573,7 @@ class Answers:
     subgroups: tuple[SubgroupsFound, ...] = ()
     states: tuple[StatesFound, ...] = ()
     comutations: tuple[ComutationFound, ...] = ()
+    predictions: tuple[PredictionFound, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -140,6 +140,14 @@ class Keys:
         table = self.table(key)
         return {name: table.text(name) for name in table.names}
 
+    def lists(self, key: str) -> dict[str, tuple[str, ...]]:
+        """A table of lists of texts by name; one is needed."""
+        self.take(key, None)
+        table = self.table(key)
+        if not table.names:
+            raise self.wrong(key, 'a table of lists, such as { genes = ["NPM1", "TP53"] }')
+        return {name: table.texts(name) for name in table.names}
+
     def limits(self, key: str) -> dict[str, tuple[float, ...]]:
         """A table of rising numbers by name."""
         table = self.table(key)

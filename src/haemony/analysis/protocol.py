@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from haemony.analysis import toml
 from haemony.analysis.blocks import (
+    PREDICTORS,
     Baseline,
     Block,
     CompetingBlock,
@@ -28,6 +29,7 @@ from haemony.analysis.blocks import (
     MissingData,
     Pooling,
     Population,
+    PredictionBlock,
     Sensitivity,
     StatesBlock,
     SubgroupBlock,
@@ -92,6 +94,7 @@ class Protocol:
         subgroups: the subgroup analyses.
         states: where everybody is over time.
         comutations: which findings come together.
+        predictions: how well endpoints are predicted.
         sensitivities: changes of the plan under which it is run again.
         text: the file as it was read, or as it would be written.
 
@@ -124,6 +127,7 @@ class Protocol:
     subgroups: tuple[SubgroupBlock, ...] = ()
     states: tuple[StatesBlock, ...] = ()
     comutations: tuple[ComutationBlock, ...] = ()
+    predictions: tuple[PredictionBlock, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
     text: str = field(default="", compare=False, repr=False)
 
@@ -159,6 +163,7 @@ class Protocol:
             *self.subgroups,
             *self.states,
             *self.comutations,
+            *self.predictions,
         )
 
     def under(self, change: Sensitivity) -> Protocol:
@@ -235,6 +240,7 @@ BLOCKS: Mapping[str, type[Any]] = {
     "subgroups": SubgroupBlock,
     "states": StatesBlock,
     "comutations": ComutationBlock,
+    "predictions": PredictionBlock,
     "sensitivities": Sensitivity,
 }
 """Which attribute of a protocol holds which kind of block."""
@@ -242,8 +248,8 @@ BLOCKS: Mapping[str, type[Any]] = {
 ANALYSES = tuple(name for name in BLOCKS if name not in {"populations", "sensitivities"})
 """The attributes that hold analyses."""
 
-UNTIMED = ("baselines", "states", "comutations")
-"""The attributes of analyses without an endpoint; they have no number to compare."""
+UNTIMED = ("baselines", "states", "comutations", "predictions")
+"""The attributes of analyses that no change runs again; they have no number to compare."""
 
 
 def _concerns(change: Sensitivity, block: Block) -> bool:
@@ -435,8 +441,11 @@ _READERS: Mapping[str, _Reader] = {
     **dict.fromkeys(("title", "endpoint", "exposure", "effect", "name"), Keys.text),
     **dict.fromkeys(("population", "formula", "adjust"), Keys.text),
     **dict.fromkeys(("by", "strata", "within", "of", "elements"), Keys.texts),
-    **dict.fromkeys(("origins", "definitions"), Keys.texts),
+    **dict.fromkeys(("origins", "definitions", "models", "logarithms", "ordered"), Keys.texts),
     **dict.fromkeys(("until", "day", "horizon", "carriers", "imputations"), Keys.number),
+    **dict.fromkeys(("splits", "share"), Keys.number),
+    "leave_out": Keys.text,
+    "groups": lambda keys, name, _default: keys.lists(name),
     "at": Keys.numbers,
     "cuts": lambda keys, name, _default: keys.limits(name),
     "labels": lambda keys, name, _default: keys.pairs(name),
@@ -497,6 +506,8 @@ def _check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
         raise BadProtocol(
             f"{block.key}.imputations", "is no number of tables", "give 0, or 2 to 1000, such as 20"
         )
+    if isinstance(block, PredictionBlock):
+        _check_prediction(block)
     if isinstance(block, MeanBlock) and block.horizon <= 0:
         raise BadProtocol(f"{block.key}.horizon", "is not positive", "give a positive number")
     population = getattr(block, "population", "")
@@ -507,6 +518,41 @@ def _check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
             f"there is no population {population!r}",
             f"name one that a [[population]] block defines; here: {known}",
         )
+
+
+def _check_prediction(block: PredictionBlock) -> None:
+    """Refuse a prediction of nothing, by nobody, or by what it is judged on."""
+    strange = [name for name in block.models if name not in PREDICTORS]
+    if strange or not block.models or len(set(block.models)) < len(block.models):
+        raise BadProtocol(
+            f"{block.key}.models",
+            f"names {', '.join(map(repr, strange)) or 'no model, or one twice'}",
+            f"choose among {', '.join(PREDICTORS)}, each once",
+        )
+    inputs = block.inputs
+    if not inputs or len(set(inputs)) < len(inputs):
+        raise BadProtocol(
+            f"{block.key}.groups", "hold nothing, or an element twice", "name each element once"
+        )
+    for key in ("logarithms", "ordered"):
+        for name in getattr(block, key):
+            if name not in inputs:
+                raise BadProtocol(
+                    f"{block.key}.{key}", f"{name!r} is in no group", "name inputs of `groups`"
+                )
+    if block.leave_out in inputs:
+        raise BadProtocol(
+            f"{block.key}.leave_out",
+            f"{block.leave_out!r} is an input, too",
+            "take it out of `groups`: a model cannot know of a group that it never saw",
+        )
+    if block.splits not in (*([0] if block.leave_out else []), *range(2, 1001)):
+        raise BadProtocol(
+            f"{block.key}.splits", "is no number of splits", "give 2 to 1000, or 0 with `leave_out`"
+        )
+    for key, wrong in (("share", not 0 < block.share < 1), ("carriers", block.carriers < 0)):
+        if wrong:
+            raise BadProtocol(f"{block.key}.{key}", "is out of range", "give 0.2, or 5 carriers")
 
 
 def _check_names(protocol: Protocol) -> None:
@@ -572,6 +618,10 @@ def _of_block(block: Block) -> _Uses:
             yield f"{block.key}.{name}", (named,) if isinstance(named, str) else named
     if isinstance(block, StatesBlock):
         yield f"{block.key}.course", COURSES[block.course]
+    if isinstance(block, PredictionBlock):
+        yield from ((f"{block.key}.groups.{group}", names) for group, names in block.groups.items())
+        if block.leave_out:
+            yield f"{block.key}.leave_out", (block.leave_out,)
     for name in ("formula", "adjust"):
         yield f"{block.key}.{name}", covariates(getattr(block, name, ""))
     yield from (

@@ -11,6 +11,7 @@ from haemony.analysis.answers.findings import find_comutation
 from haemony.analysis.answers.ground import Ground
 from haemony.analysis.answers.headlines import compare
 from haemony.analysis.answers.models import find_model
+from haemony.analysis.answers.prediction import find_prediction
 from haemony.analysis.answers.subgroups import find_subgroups
 from haemony.analysis.answers.survival import (
     find_baseline,
@@ -29,6 +30,7 @@ __all__ = [
     "find_landmark",
     "find_means",
     "find_model",
+    "find_prediction",
     "find_states",
     "find_subgroups",
     "find_survival",

@@ -39,12 +39,14 @@ from haemony.analysis.prediction.learners import (
     FittedBy,
     Learner,
     PenalisedCox,
+    RandomEffectsCox,
     RiskModel,
     ScoreModel,
 )
 from haemony.analysis.prediction.measures import Measure
 from haemony.analysis.prediction.observed import pseudo_values
 from haemony.analysis.prediction.predictions import Predictions, predictions
+from haemony.analysis.prediction.preparation import Filling, Preparation, PreparedLearner
 from haemony.analysis.prediction.resampling import bootstrap_validate, cross_validate
 from haemony.analysis.prediction.splits import Split, Splits
 from haemony.analysis.prediction.trees import TreesCox
@@ -67,6 +69,7 @@ __all__ = [
     "CrossValidated",
     "DecisionCurve",
     "Estimates",
+    "Filling",
     "FittedBy",
     "Learner",
     "Measure",
@@ -74,6 +77,9 @@ __all__ = [
     "NoFitSucceeded",
     "PenalisedCox",
     "Predictions",
+    "Preparation",
+    "PreparedLearner",
+    "RandomEffectsCox",
     "RiskModel",
     "Roc",
     "ScoreModel",

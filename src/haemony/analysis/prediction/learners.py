@@ -5,7 +5,7 @@ A learner sees training patients only; whatever it selects or tunes, it does the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,12 +13,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from haemony.analysis import random_effects
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import complete, groups_of, read
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.faults import BadFormula
+from haemony.analysis.survival.faults import BadCovariate, BadFormula
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.elastic_net import Choice, ElasticNet, elastic_net
 
@@ -139,6 +140,8 @@ class PenalisedCox:
             standard error of it.
         folds: of the choice.
         steps: how many penalties to choose from.
+        smallest: the smallest of them, as a share of the one at which nothing is in; by default
+            that of `elastic_net`.
         seed: of these folds.
     """
 
@@ -148,6 +151,7 @@ class PenalisedCox:
     folds: int = 10
     steps: int = 100
     seed: int = 1
+    smallest: float | None = None
 
     def fit(self, table: pl.DataFrame) -> PenalisedModel:
         """Fit the path, choose, and estimate Breslow's baseline hazard."""
@@ -160,6 +164,7 @@ class PenalisedCox:
             mix=self.mix,
             folds=self.folds,
             steps=self.steps,
+            smallest=self.smallest,
             seed=self.seed,
         )
         data = complete(self.formula, table)
@@ -194,6 +199,38 @@ class PenalisedModel:
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) one minus survival; NaN for incomplete rows."""
         return risk_of_scores(self.score(table), self.times, self.hazard, times)
+
+
+@dataclass(frozen=True)
+class RandomEffectsCox:
+    """A Cox model whose effects come in groups, each shrunk towards the mean of its group.
+
+    Attributes:
+        formula: the response, and what is not shrunk, as for `random_effects.cox`.
+        groups: the terms of each group.
+        means: the groups that have a mean of their own; in others effects are shrunk to zero.
+
+    >>> table = pl.DataFrame({"days": [4, 3, 1, 1, 2, 2, 3], "died": [1, 1, 1, 0, 1, 1, 0],
+    ...     "a": [0, 2, 1, 1, 1, 0, 0], "b": [1, 0, 1, 0, 1, 0, 1]})
+    >>> learner = RandomEffectsCox("Surv(days, died) ~ 1", {"genes": ["a", "b"]}, means=())
+    >>> learner.fit(table).score(table).shape
+    (7,)
+    """
+
+    formula: str
+    groups: Mapping[str, Sequence[str]]
+    means: Collection[str]
+
+    def fit(self, table: pl.DataFrame) -> CoxModel:
+        """Estimate effects and variances."""
+        groups = {name: terms for name, terms in self.groups.items() if terms}
+        means = [name for name in groups if name in self.means]
+        fit = random_effects.cox(self.formula, table, groups=groups, means=means)
+        if not fit.converged:
+            raise BadCovariate(
+                "groups", reason="give a fit that does not settle", remedy="name fewer inputs"
+            )
+        return CoxModel(fit.as_cox)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from haemony.analysis.survival.data.formula import (
     positive_weights,
     read,
 )
-from haemony.analysis.survival.data.frames import PandasLike, Tabular, polars_table
+from haemony.analysis.survival.data.frames import PandasLike, Tabular, numbers, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
@@ -601,7 +601,7 @@ def _from_table(given: Complete, design: Design, x: Floats) -> CoxData:
     model, n = given.model, given.table.height
     if model.cluster is not None:
         raise BadFormula(model.text, reason="random effects are not offered with cluster(...)")
-    known = [given.table[column].cast(pl.Float64).to_numpy() for column in model.offset]
+    known = [numbers(given.table[column]) for column in model.offset]
     return _data(
         given.response,
         x,

@@ -17,6 +17,8 @@ from haemony.analysis.evidence import (
     Evidence,
     LandmarkFound,
     MeansFound,
+    Predicted,
+    PredictionFound,
     Regression,
     SensitivityFound,
     StatesFound,
@@ -72,6 +74,7 @@ def further(evidence: Evidence) -> Document:
         ],
         "states": [states_of(found, i, least, unit) for i, found in enumerate(evidence.states, 1)],
         "comutation": [comutation_of(found, words, least) for found in evidence.comutations],
+        "prediction": [prediction_of(found, words, least) for found in evidence.predictions],
         "sensitivity": [sensitivity_of(s, words, least) for s in evidence.sensitivities],
         "cautions": [caution_of(caution) for caution in evidence.cautions],
         "frozen": None if evidence.frozen is None else frozen_of(evidence.frozen),
@@ -374,6 +377,56 @@ def comutation_of(found: ComutationFound, words: Words, least: int) -> Document:
                 "pattern": row["pattern"] or "",
             }
             for row in table.head(STRIKING).iter_rows(named=True)
+        ],
+    }
+
+
+def prediction_of(found: PredictionFound, words: Words, least: int) -> Document:
+    """How well an endpoint is predicted."""
+    block = found.block
+    return {
+        "key": block.key,
+        "title": block.title,
+        "endpoint": found.clock.name,
+        "population": block.population,
+        "n": found.n,
+        "events": shown(found.events, least),
+        "missing": missing_of(found.missing, words),
+        "groups": [
+            {"label": group, "elements": list(names), "labels": labels_of(names, words)}
+            for group, names in block.groups.items()
+        ],
+        "columns": found.columns,
+        "carriers": int(block.carriers),
+        "splits": int(block.splits),
+        "share": number(block.share),
+        "tested": shown(found.tested, least),
+        "leave_out": block.leave_out,
+        "leave_out_label": words.label(block.leave_out) if block.leave_out else "",
+        "models": [_predicted(one, least) for one in found.models],
+        "notes": list(found.notes),
+    }
+
+
+def _predicted(found: Predicted, least: int) -> Document:
+    """What one model reaches; nothing of a group that is too small."""
+    sizes = shown_row([one.n for one in found.left_out], least)
+    return {
+        "model": found.model,
+        "splits": found.splits,
+        **{
+            key: number(getattr(found, key))
+            for key in ("mean", "std_err", "least", "greatest", "within")
+        },
+        "left_out": [
+            {
+                "label": one.label,
+                "n": n,
+                "events": shown(one.events, least) if isinstance(n, int) else HIDDEN,
+                "value": number(one.value) if isinstance(n, int) else None,
+                "std_err": number(one.std_err) if isinstance(n, int) else None,
+            }
+            for one, n in zip(found.left_out, sizes, strict=True)
         ],
     }
 

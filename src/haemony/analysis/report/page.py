@@ -62,6 +62,7 @@ _SECTIONS = (
     ("subgroups", "subgroups"),
     ("states", "states"),
     ("comutation", "comutation"),
+    ("prediction", "prediction"),
 )
 """The kinds of block in the order of the page, and what their anchors are called."""
 
@@ -112,6 +113,7 @@ def _environment() -> Environment:
     environment.filters["effect_on"] = _effect_on
     environment.filters["effect_time"] = _effect_time
     environment.filters["odds_ci"] = _odds_with_limits
+    environment.filters["c_se"] = _concordance_with_error
     environment.filters["by_block"] = _by_block
     environment.filters["lower_first"] = _lower_first
     environment.filters["capitalize_first"] = _capitalize_first
@@ -157,6 +159,14 @@ def _incidence_with_limits(at: Document) -> str:
     if at["lower"] is None or at["upper"] is None:
         return numerals.share(at["value"])
     return f"{numerals.share(at['value'])} ({numerals.shares(at['lower'], at['upper'])})"
+
+
+def _concordance_with_error(found: Document) -> str:
+    """Harrell's C with its standard error."""
+    value, error = (found[key] for key in ("mean" if "mean" in found else "value", "std_err"))
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if error is None else f"{value:.3f} ({error:.3f})"
 
 
 def _effect_ratio(effect: Document) -> str:

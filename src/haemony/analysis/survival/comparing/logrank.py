@@ -260,7 +260,10 @@ def compare_tables(
     missing: Missing,
 ) -> LogRank:
     """The test of groups that are compared within each of the tables."""
-    parts = [table.compared(weight.at(table.total, table.died)) for table in tables]
+    held = [table for table in tables if len(table.deaths)]
+    if not held:
+        raise NothingToAnalyse("nobody had the event", remedy="check the coding of the event")
+    parts = [table.compared(weight.at(table.total, table.died)) for table in held]
     observed, expected, covariance = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
     statistic, df = chi_squared(observed - expected, covariance)
     return LogRank(

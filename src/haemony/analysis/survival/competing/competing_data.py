@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.survival.data.arrays import Integers
@@ -18,7 +17,7 @@ from haemony.analysis.survival.data.formula import (
     groups_of,
     positive_weights,
 )
-from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.frames import Tabular, numbers
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import column
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
@@ -131,7 +130,7 @@ def _from_table(
     n, model = read.table.height, read.model
     offset = np.zeros(n)
     for name in model.offset:
-        offset += read.table[name].cast(pl.Float64).to_numpy()
+        offset += numbers(read.table[name])
     cox = CoxData(
         response=read.response,
         x=x,

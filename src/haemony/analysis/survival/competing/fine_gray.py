@@ -29,7 +29,7 @@ from haemony.analysis.survival.competing.subdistribution import Censoring, Subdi
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
-from haemony.analysis.survival.data.frames import PandasLike, Tabular, polars_table
+from haemony.analysis.survival.data.frames import PandasLike, Tabular, numbers, polars_table
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
@@ -220,7 +220,7 @@ class FineGray:
         if self.data.design is not None:
             return self.data.design.matrix(table)
         known_columns(self.names, table.columns)
-        return table.select(self.names).to_numpy().astype(np.float64)
+        return np.column_stack([numbers(table[name]) for name in self.names])
 
 
 def fine_gray(

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from haemony.analysis.survival.data import splines
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.frames import Tabular, column_names, numbers, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import (
     BadCovariate,
@@ -252,7 +252,7 @@ def complete(
         model=model,
         table=kept,
         response=_response(model, kept, competing=competing),
-        weights=None if weights is None else positive_weights(kept[weights].to_numpy(), weights),
+        weights=None if weights is None else positive_weights(numbers(kept[weights]), weights),
         missing=missing,
     )
 

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival.faults import BadTable
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.faults import BadCovariate, BadTable
 
 QUICK: Mapping[str, type] = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
 """NumPy's letters for kinds of numbers, which need no look at each value."""
@@ -58,6 +59,26 @@ def polars_table(table: Tabular, columns: Sequence[str] | None = None) -> pl.Dat
         return _joined({name: _series(name, table[name]) for name in wanted})
     places = {name: i for i, name in enumerate(names)}
     return _joined({name: _from_pandas(name, table.iloc[:, places[name]]) for name in wanted})
+
+
+def numbers(column: pl.Series) -> Floats:
+    """The numbers (n,) of a column; missing ones are NaN.
+
+    Raises:
+        BadCovariate: When a cell is no number; its value is not told.
+
+    >>> numbers(pl.Series("age", [61, None])).tolist()
+    [61.0, nan]
+    """
+    known = column.cast(pl.Float64, strict=False)
+    strange = known.null_count() - column.null_count()
+    if strange:
+        raise BadCovariate(
+            column.name,
+            reason=f"holds {strange} cells that are no numbers",
+            remedy="give numbers there, or name another column",
+        )
+    return known.fill_null(np.nan).to_numpy()
 
 
 def is_table(given: object) -> TypeGuard[Tabular]:

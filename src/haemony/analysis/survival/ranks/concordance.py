@@ -25,6 +25,7 @@ from haemony.analysis.survival.data.formula import (
     groups_of,
     positive_weights,
 )
+from haemony.analysis.survival.data.frames import numbers
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula
 from haemony.analysis.survival.ranks.dominance import beside, passed
@@ -122,7 +123,7 @@ def concordance(
         raise BadFormula(formula, reason="concordance takes one score")
     return compare_pairs(
         data.response,
-        sign * data.table[scores[0]].cast(pl.Float64).to_numpy(),
+        sign * numbers(data.table[scores[0]]),
         weights=np.ones(data.table.height) if data.weights is None else data.weights,
         strata=groups_of(data.table, data.model.strata).codes,
         missing=data.missing,

@@ -33,7 +33,7 @@ from haemony.analysis.survival.data.formula import (
     known_columns,
     positive_weights,
 )
-from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
+from haemony.analysis.survival.data.frames import Tabular, is_table, numbers, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import (
     BadCovariate,
@@ -765,7 +765,7 @@ def _from_table(read: Complete, design: Design, x: Floats) -> CoxData:
     model, n = read.model, read.table.height
     offset = np.zeros(n)
     for column in model.offset:
-        offset += read.table[column].cast(pl.Float64).to_numpy()
+        offset += numbers(read.table[column])
     cluster = None if model.cluster is None else groups_of(read.table, [model.cluster]).codes
     return CoxData(
         response=read.response,

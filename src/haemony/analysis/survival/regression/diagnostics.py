@@ -9,7 +9,7 @@ based residuals for survival models. Biometrika 77:147-160.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.response import distinct
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, BadResponse
 from haemony.analysis.survival.regression.cox import ChiSquared, CoxFit, require_residuals
 from haemony.analysis.survival.regression.newton import solve
@@ -102,6 +103,7 @@ def proportional_hazards(fit: CoxFit, transform: Transform = "km") -> Proportion
             reason="is penalised, and the test is for unpenalised ones",
             remedy="fit without ridge, frailty or Firth's term to look at proportionality",
         )
+    check_choice(transform, "transform", get_args(Transform))
     centred = fit.centred
     trend = _trend(fit, transform)
     deaths = centred.likelihood.sets.deaths

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, lapack
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.faults import CollinearCovariates
+from haemony.analysis.survival.faults import CollinearCovariates, NothingToAnalyse
 
 MOST_STEPS = 50
 MOST_HALVINGS = 30
@@ -205,11 +205,23 @@ def _climb(
 
 
 def solve(information: Floats, right: Floats) -> Floats:
-    """The solution of information · x = right, by Cholesky after scaling to a unit diagonal."""
+    """The solution of information · x = right, by Cholesky after scaling to a unit diagonal.
+
+    Raises:
+        NothingToAnalyse: when the information has no inverse.
+    """
     if not len(information):
         return np.zeros_like(right)
-    scale = 1 / np.sqrt(np.diag(information))
-    factor = cho_factor(information * np.outer(scale, scale), lower=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 1 / np.sqrt(np.diag(information))
+        scaled = information * np.outer(scale, scale)
+    try:
+        factor = cho_factor(scaled, lower=True)
+    except (ValueError, np.linalg.LinAlgError):
+        raise NothingToAnalyse(
+            "the events do not determine the estimates",
+            remedy="look for too few events, or for a column with almost one value per row",
+        ) from None
     wide = scale if right.ndim == 1 else scale[:, None]
     return np.asarray(wide * cho_solve(factor, wide * right))
 
