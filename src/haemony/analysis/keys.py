@@ -100,12 +100,15 @@ class Keys:
     def numbers(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
         """A list of rising numbers."""
         found = self.take(key, default)
-        ok = isinstance(found, list | tuple) and all(
-            isinstance(v, int | float) and not isinstance(v, bool) for v in found
-        )
-        if not ok or list(found) != sorted(set(found)):  # type: ignore[call-overload]
+        given = found if isinstance(found, list | tuple) else [None]
+        rising = [
+            float(value)
+            for value in given
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        ]
+        if len(rising) != len(given) or rising != sorted(set(rising)):
             raise self.wrong(key, "a list of rising numbers, such as [1, 3, 5]")
-        return tuple(float(value) for value in found)  # type: ignore[attr-defined]
+        return tuple(rising)
 
     def whole(self, key: str, default: int | None, *, least: int) -> int:
         """A whole number from a least one on."""
