@@ -81,7 +81,7 @@ def approve(
     given = Approval.give(file.read_bytes(), person.card, person.keys)
     write_bytes(out.resolve(), given.to_bytes())
     person.governance.record("approved", file.name[:255], {"sha256": given.of})
-    output.say(f"[bold]{out}[/] holds your approval of {file.name}; send both to the trustee.")
+    output.say(f"[bold]{out}[/] holds your approval of {file.name}; send both to whoever needs it.")
     output.value({"approval": str(out), "sha256": given.of})
 
 

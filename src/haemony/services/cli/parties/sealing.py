@@ -39,7 +39,7 @@ def approver_init(folder: FolderArgument, name: NameOption, json: JsonFlag = Fal
 
 
 def _made(party: Party, folder: Path, output: Output) -> None:
-    output.say(f"[bold]{folder}[/] is the workspace of a {party.role}. Its keys lie in")
+    output.say(f"[bold]{folder}[/] is the {party.role}'s workspace. Its keys lie in")
     output.say(f"{folder}/keys, for you alone; back them up now.")
     output.say(
         f"Next: [bold]haemony {party.role} card -w {folder} -o {party.role}-card.json[/], and send "
