@@ -34,6 +34,7 @@ import haemony as hm
 from haemony.analysis import random_effects, survival
 from haemony.analysis.prediction import Preparation
 from haemony.analysis.survival import Surv, concordance
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.regression.newton import solve
 from haemony.analysis.survival.regression.partial_likelihood import PartialLikelihood
 from haemony.analysis.survival.regression.risk_sets import RiskSets
@@ -345,8 +346,8 @@ def with_gaps(patients: Cohort, train: Rows) -> Score:
 
 
 def average(patients: Cohort, train: Rows) -> Score:
-    """The mean log hazard of the candidates: nothing is chosen, so nothing is chosen by chance."""
-    scores = [MODELS[name](patients, train) for name in CANDIDATES]
+    """The mean log hazard of six models: nothing is chosen, so nothing is chosen by chance."""
+    scores = [MODELS[name](patients, train) for name in AVERAGED]
     values = np.mean([score.values for score in scores], axis=0)
     return Score(values, frozenset().union(*(score.inputs for score in scores)))
 
@@ -378,7 +379,8 @@ MODELS: dict[str, Model] = {
     "average": average,
     "chosen inside": nested,
 }
-CANDIDATES = ("forward", "30 inputs", "main effects", "mechanisms", "all pairs", "gaps")
+CANDIDATES = ("forward", "30 inputs", "main effects", "mechanisms", "all pairs")
+AVERAGED = (*CANDIDATES, "gaps")
 
 
 def _only(data: Prepared, kept: Rows) -> Prepared:
@@ -413,9 +415,9 @@ def _likelihood(patients: Cohort, train: Rows, x: Floats) -> tuple[PartialLikeli
     sets = RiskSets.of(patients.part(train), np.zeros(len(train), dtype=np.intp))
     spread = x[train].std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
-    ordered = ((x[train] - x[train].mean(axis=0)) / scale)[sets.order]
+    seen = Covariates(x[train], x[train].mean(axis=0), scale)
     one = np.ones(len(train))
-    return PartialLikelihood(sets, ordered, one, 0 * one, "efron"), scale
+    return PartialLikelihood(sets, seen, one, 0 * one, "efron"), scale
 
 
 def _folds(train: Rows) -> list[Rows]:
@@ -568,8 +570,8 @@ TAIL = """
   not recorded.
 - **average**: the mean log hazard of forward, 30 inputs, main effects, mechanisms, all pairs and
   gaps. Nothing is chosen, so nothing is chosen by chance.
-- **chosen inside**: whichever of these six does best in five-fold validation within the training
-  patients.
+- **chosen inside**: whichever of forward, 30 inputs, main effects, mechanisms and all pairs does best
+  in five-fold validation within the training patients.
 
 ## What was tried, and what was seen before
 
@@ -588,7 +590,8 @@ Three things make the figures above less clean than their standard errors say:
 - **Gaps and the average came after a look at the shipped splits.** Six models (ELN 2010 to
   mechanisms, without the lasso) were run on them first, and the best had .6998. Gaps, until then
   left out because who is not tested differs from trial to trial, and the average were added
-  because that fell short of .70. *Chosen inside* may choose gaps, so it is concerned, too.
+  because that fell short of .70. *Chosen inside* chooses among the five models that were fixed
+  before, and neither of these.
 - **The list of mechanisms** is by the same hand as the rest, with the literature on these trials
   known to it.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from haemony.analysis.survival.data.columns import Columns, standardised
+from haemony.analysis.survival.data import columns
+from haemony.analysis.survival.data.columns import Columns, Covariates
 from haemony.analysis.survival.data.counts import stable_order
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.ranks.concordance import compare_pairs
@@ -67,20 +70,22 @@ def test_sums_over_risk_sets_are_what_counting_gives(table: pl.DataFrame) -> Non
     strata, weight = table["site"].to_numpy(), table["weight"].to_numpy().astype(float)
     x = table.select("age", "known").to_numpy().astype(float)
     sets = RiskSets.of(response, strata)
-    start, stop, site = (values[sets.order] for values in (response.start, response.stop, strata))
+    start, stop = response.start, response.stop
     late_enough = start[:, None] < sets.times
-    at_risk = late_enough & (sets.times <= stop[:, None]) & (site[:, None] == sets.stratum)
-    dying = at_risk & (stop[:, None] == sets.times) & response.died[sets.order][:, None]
+    at_risk = late_enough & (sets.times <= stop[:, None]) & (strata[:, None] == sets.stratum)
+    dying = at_risk & (stop[:, None] == sets.times) & response.died[:, None]
 
-    sums = sets.sums(weight[sets.order], x[sets.order])
+    sums = sets.sums(weight, Covariates.plain(x))
     values = np.arange(len(sets.times)) + 0.5
     met = sets.sum_while_at_risk(values, values / 4)
 
-    weighted = weight[sets.order, None] * x[sets.order]
+    weighted = weight[:, None] * x
     assert sums[0] == pytest.approx(at_risk.T @ weighted)
     assert sums[1] == pytest.approx(dying.T @ weighted)
     assert met == pytest.approx(at_risk @ values - dying @ (values / 4))
     assert sets.deaths.tolist() == dying.sum(axis=0).tolist()
+    for event in range(len(sets.times)):
+        assert sets.at_risk(event).tolist() == np.flatnonzero(at_risk[:, event]).tolist()
 
 
 @settings(max_examples=25)
@@ -112,18 +117,38 @@ def test_whole_numbers_are_sorted_and_equals_keep_their_order(codes: list[int]) 
 
 @given(st.integers(1, 300), st.integers(0, 5), st.integers(0, 9))
 def test_columns_are_what_numpy_says_of_them(n: int, p: int, seed: int) -> None:
-    """Range, mean and spread of each column, and rows around them."""
+    """Range, mean and spread of each column."""
     draw = np.random.default_rng(seed)
     x, weights = draw.normal(50, 3, (n, p)), draw.integers(1, 4, n).astype(float)
-    order = draw.permutation(n)
 
-    columns = Columns.of(x, weights)
+    found = Columns.of(x, weights)
 
-    assert columns.span == pytest.approx(np.ptp(x, axis=0))
-    assert columns.means == pytest.approx(weights @ x / weights.sum())
-    assert columns.spread == pytest.approx(x.std(axis=0), abs=1e-5)
-    rows = standardised(x, order, columns.means, np.full(p, 2.0))
-    assert rows == pytest.approx((x - columns.means)[order] / 2)
+    assert found.span == pytest.approx(np.ptp(x, axis=0))
+    assert found.means == pytest.approx(weights @ x / weights.sum())
+    assert found.spread == pytest.approx(x.std(axis=0), abs=1e-5)
+
+
+@given(st.integers(1, 300), st.integers(0, 5), st.sampled_from([16, 500]), st.integers(0, 9))
+def test_sums_over_rows_do_not_depend_on_blocks(n: int, p: int, block: int, seed: int) -> None:
+    """Covariates seen around their means, in one block or in many, sum as NumPy sums them."""
+    draw = np.random.default_rng(seed)
+    x, weight = draw.normal(50, 3, (n, p)), draw.normal(size=n)
+    means, scale, beta = x.mean(axis=0), np.full(p, 2.0), draw.normal(size=p)
+    place, chosen = draw.integers(0, 7, n), draw.integers(0, n, 5)
+    rows, kept = (x - means) / scale, np.arange(p)[::2]
+
+    with patch.object(columns, "BLOCK", block):
+        seen = Covariates(x, means, scale)
+
+        assert seen @ beta == pytest.approx(rows @ beta)
+        assert seen.total(weight) == pytest.approx(weight @ rows)
+        assert seen.square(weight) == pytest.approx(rows.T @ (weight[:, None] * rows))
+        assert seen.square(weight**2) == pytest.approx(rows.T @ (weight[:, None] ** 2 * rows))
+        by_place = (place == np.arange(7)[:, None]) @ (weight[:, None] * rows)
+        assert seen.total_by(place, weight, 7) == pytest.approx(by_place)
+        assert seen.rows(chosen) == pytest.approx(rows[chosen])
+        assert seen.all() == pytest.approx(rows)
+        assert seen.among(kept).all() == pytest.approx(rows[:, kept])
 
 
 def fitted(formula: str, table: pl.DataFrame, ties: str) -> CoxFit:

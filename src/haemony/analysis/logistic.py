@@ -20,6 +20,7 @@ from scipy.stats import norm
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.columns import weighted_square
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing, Model
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
@@ -31,7 +32,6 @@ from haemony.analysis.survival.faults import (
 )
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.newton import check_independent, inverse, solve
-from haemony.analysis.survival.regression.partial_likelihood import weighted_square
 
 MOST_STEPS = 50
 MOST_HALVINGS = 30

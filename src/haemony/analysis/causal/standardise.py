@@ -223,24 +223,22 @@ class Baseline:
             upto = np.searchsorted(sets.times[mine], times, side="right")
             steps = np.cumsum(slope[mine], axis=0)
             drift[code] = np.vstack([np.zeros((1, steps.shape[1])), steps])[upto]
-        back = np.empty(len(fit.order), dtype=np.intp)
-        back[fit.order] = np.arange(len(back))
-        beta = (moments.score_rows() @ fit.naive_covariance)[back]
-        own = np.array([_own(fit, time, a, b)[back] for time in times])
+        beta = moments.score_rows() @ fit.naive_covariance
+        own = np.array([_own(fit, time, a, b) for time in times])
         return cls(cumulative(fit, times), drift, own, beta, strata.codes)
 
 
 def _own(fit: CoxFit, time: float, a: Floats, b: Floats) -> Floats:
-    """(n,) direct change of the baseline hazard at a time, rows in the order of the risk sets."""
+    """(n,) direct change of the baseline hazard at a time."""
     moments, sets = fit.centred, fit.sets
     part = moments.likelihood
     soon = sets.times <= time
     met = sets.sum_while_at_risk(np.where(soon, a, 0.0))
     event = part.death_event
-    met[sets.died] -= np.where(soon, b, 0.0)[event]
+    met[sets.death_rows] -= np.where(soon, b, 0.0)[event]
     change = -moments.relative_hazard * met
     mean_inverse = np.bincount(event, 1 / moments.denominator, len(sets.times)) / sets.deaths
-    change[sets.died] += np.where(soon, mean_inverse, 0.0)[event]
+    change[sets.death_rows] += np.where(soon, mean_inverse, 0.0)[event]
     return np.asarray(change)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from haemony.analysis.genomics.findings import Findings
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 PORTION = 64
@@ -56,7 +57,7 @@ class PairFits:
 
 @dataclass(frozen=True, eq=False)
 class Follow:
-    """The follow-up of n patients, sorted once.
+    """The follow-up of n patients, whose risk sets are found once.
 
     Attributes:
         sets: who is at risk when.
@@ -74,7 +75,7 @@ class Follow:
             first: (P,) position of each pair's first alteration.
             second: (P,) of its second.
         """
-        known = self._known(findings, self.sets.order)
+        known = _Known(self.sets, self.risk, findings.carried, findings.tested)
         portions = [
             _fit_all(known.four_kinds(first[part], second[part])) for part in _portions(len(first))
         ]
@@ -97,16 +98,18 @@ class Follow:
             patients: (n,) whose findings and risk each follow-up gets.
             start: (P, 2) effects to start from.
         """
-        known = self._known(findings, patients[self.sets.order])
+        known = _Known(
+            self.sets,
+            self.risk[patients],
+            findings.carried[patients],
+            findings.tested[patients],
+        )
         found = np.empty(len(first))
         for part in _portions(len(first)):
             table = known.four_kinds(first[part], second[part])
             effects = table.fit(_with_zero(start[part]), product=False, settled=QUICK)
             found[part] = table.gain(effects, QUICK)[1]
         return found
-
-    def _known(self, findings: Findings, order: Integers) -> _Known:
-        return _Known(self.sets, self.risk[order], findings.carried[order], findings.tested[order])
 
 
 def _portions(pairs: int) -> list[slice]:
@@ -132,7 +135,7 @@ def _fit_all(table: FourKinds) -> tuple[Floats, Floats, Floats, Floats, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """Findings in the order of the risk sets."""
+    """Findings of those followed."""
 
     sets: RiskSets
     risk: Floats
@@ -147,11 +150,12 @@ class _Known:
         if everybody.all():
             everybody = everybody[:, :1]
         n, n_a, n_b, n_ab = (
-            self.sets.sum_at_risk(self.risk, rows) for rows in (everybody, with_a, with_b, both)
+            self.sets.sum_at_risk(self.risk, Covariates.plain(rows))
+            for rows in (everybody, with_a, with_b, both)
         )
         dead = self.sets.died
         return FourKinds(
-            deaths=self.sets.sum_of_dead(np.ones(len(self.risk)), everybody),
+            deaths=self.sets.sum_of_dead(np.ones(len(self.risk)), Covariates.plain(everybody)),
             dead=np.stack([rows[dead].sum(axis=0) for rows in (with_a, with_b, both)]),
             neither=n - n_a - n_b + n_ab,
             only_a=n_a - n_ab,

@@ -39,11 +39,11 @@ from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
 from haemony.analysis.survival.intervals import ConfType, normal_quantile
 from haemony.analysis.survival.regression.cox import (
     ChiSquared,
-    CoxData,
     CoxFit,
     LogLikelihood,
     fit_cox,
 )
+from haemony.analysis.survival.regression.cox_data import CoxData
 from haemony.analysis.survival.regression.diagnostics import dfbeta
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 

@@ -14,7 +14,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import softmax
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.regression.partial_likelihood import weighted_square
+from haemony.analysis.survival.data.columns import weighted_square
 
 RIDGE = 1e-5
 PRIOR_SD = 2.5

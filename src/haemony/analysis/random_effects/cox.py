@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,6 +19,15 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from haemony.analysis.random_effects.blocks import Blocks
+from haemony.analysis.random_effects.groups import (
+    Terms,
+    codes_of,
+    given_variances,
+    term_key,
+    terms_of,
+    with_means,
+    with_terms,
+)
 from haemony.analysis.random_effects.shrinkage import (
     LEAST_VARIANCE,
     Estimator,
@@ -28,31 +36,26 @@ from haemony.analysis.random_effects.shrinkage import (
     shrink,
 )
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import (
-    Complete,
-    Groups,
     Missing,
     complete,
-    groups_from,
-    groups_of,
     known_columns,
-    positive_weights,
-    read,
 )
-from haemony.analysis.survival.data.frames import PandasLike, Tabular, numbers, polars_table
+from haemony.analysis.survival.data.frames import PandasLike, Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
-from haemony.analysis.survival.regression.cox import CoxData, CoxFit, LogLikelihood, fit_cox
+from haemony.analysis.survival.regression.cox import CoxFit, LogLikelihood, fit_cox
+from haemony.analysis.survival.regression.cox_data import CoxData, from_arrays, from_table
 from haemony.analysis.survival.regression.newton import inverse
-from haemony.analysis.survival.regression.partial_likelihood import PartialLikelihood, Ties
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 from haemony.analysis.survival.regression.risk_sets import RiskSets
+from haemony.analysis.survival.regression.scaled import Scaled
 
 Uncertainty = Literal["posterior", "sampling"]
-Terms = Mapping[str, Sequence[frozenset[str]]]
 FREE = "not shrunk"
 
 
@@ -394,16 +397,23 @@ def cox(
     held: Terms
     position: Mapping[frozenset[str], tuple[int, ...]]
     if isinstance(formula, Surv):
-        data = _from_arrays(formula, covariates, names, strata, offset, weights)
+        data = from_arrays(
+            formula,
+            covariates=covariates,
+            names=names,
+            strata=strata,
+            offset=offset,
+            weights=weights,
+        )
         held = {name: [frozenset([term]) for term in terms] for name, terms in groups.items()}
         position = {frozenset([name]): (i,) for i, name in enumerate(data.names)}
         design, missing = None, Missing()
     else:
         given = None if table is None else polars_table(table)
-        written = _terms_of(groups, given)
-        held = {name: [_term(term) for term in terms] for name, terms in written.items()}
+        written = terms_of(groups, given)
+        held = {name: [term_key(term) for term in terms] for name, terms in written.items()}
         read_in = complete(
-            _with_terms(formula, written),
+            with_terms(formula, written),
             given,
             weights=weights,
             covariates=covariates,
@@ -411,11 +421,15 @@ def cox(
             strata=strata,
             offset=offset,
         )
-        design, x = Design.of(read_in.model, read_in.table)
-        data, missing = _from_table(read_in, design, x), read_in.missing
-        position = {_term(term): place for term, place in design.terms.items()}
-    blocks = Blocks(tuple(groups), _codes(held, position, len(data.names)), _centred(means, groups))
-    how = Shrinkage(estimator, _fixed(variances, groups), prior_df, prior_variance)
+        if read_in.model.cluster is not None:
+            raise BadFormula(formula, reason="random effects are not offered with cluster(...)")
+        data, design = from_table(read_in)
+        missing = read_in.missing
+        position = {term_key(term): place for term, place in design.terms.items()}
+    blocks = Blocks(
+        tuple(groups), codes_of(held, position, len(data.names)), with_means(means, groups)
+    )
+    how = Shrinkage(estimator, given_variances(variances, groups), prior_df, prior_variance)
     return _fit(data, blocks, how, ties, missing, design)
 
 
@@ -438,12 +452,9 @@ def _fit(
             remedy="check the coding of the event and which rows were dropped as incomplete",
         )
     sets = RiskSets.of(data.response, data.strata.codes)
-    centre = data.weights @ data.x / data.weights.sum()
-    spread = data.x.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    x = (data.x[sets.order] - centre) / scale
-    likelihood = PartialLikelihood(sets, x, data.weights[sets.order], data.offset[sets.order], ties)
-    found = shrink(likelihood, blocks, how, data.names, scale)
+    scaled = Scaled.of(data, ties, sets, spread=data.x.std(axis=0))
+    scale = scaled.scale
+    found = shrink(scaled, blocks, how, data.names)
     both = np.outer(scale, scale)
     posterior = inverse(found.information + found.penalty)
     sampling = posterior @ found.information @ posterior
@@ -461,12 +472,12 @@ def _fit(
         n=len(data.response),
         events=events,
         missing=missing,
-        notes=(*(design.notes if design else ()), *_notes(found, blocks, how, data, spread)),
+        notes=(*(design.notes if design else ()), *_notes(found, blocks, how, data)),
         ties=ties,
         estimator=how.estimator,
         converged=found.converged,
         iterations=found.rounds,
-        centre=centre,
+        centre=data.means,
         data=data,
         design=design,
     )
@@ -477,16 +488,14 @@ def _log_likelihoods(found: Posterior, blocks: Blocks) -> LogLikelihoods:
     prior = float(blocks.dimension[shrunk] @ np.log(found.variances[shrunk]))
     curvature = float(np.linalg.slogdet(found.information + found.penalty)[1])
     return LogLikelihoods(
-        null=found.start.log_likelihood,
+        null=found.start,
         fitted=found.moments.log_likelihood,
         penalised=found.penalised,
         marginal=found.penalised - 0.5 * (prior + curvature),
     )
 
 
-def _notes(
-    found: Posterior, blocks: Blocks, how: Shrinkage, data: CoxData, spread: Floats
-) -> tuple[str, ...]:
+def _notes(found: Posterior, blocks: Blocks, how: Shrinkage, data: CoxData) -> tuple[str, ...]:
     notes = [
         f"{data.names[i]} has no finite estimate: the likelihood keeps rising as its coefficient "
         f"grows, and nothing shrinks it; put it into a group with a variance"
@@ -501,155 +510,10 @@ def _notes(
             notes.append(f"{name}: a group of one with a mean of its own is not shrunk")
         elif np.isnan(fixed) and variance <= LEAST_VARIANCE:
             notes.append(f"{name}: no variance found, all its effects equal the group's mean")
-    constant = [data.names[i] for i in np.flatnonzero(spread == 0)]
+    constant = [data.names[i] for i in np.flatnonzero(data.columns.span == 0)]
     if constant:
         notes.append(
             f"{', '.join(constant)} never varies among the patients analysed: the data say "
             f"nothing of it, its effect is what its group suggests"
         )
     return tuple(notes)
-
-
-def _term(text: str) -> frozenset[str]:
-    """A term whatever the order of its factors: "a:b" and "b:a" are one."""
-    return frozenset(part.strip().strip("`") for part in text.split(":"))
-
-
-def _terms_of(
-    groups: Mapping[str, Sequence[str]], table: pl.DataFrame | None
-) -> Mapping[str, Sequence[str]]:
-    """The terms of each group as a formula has them, odd names of columns in backticks."""
-    columns = set() if table is None else set(table.columns)
-    held = {}
-    for name, terms in groups.items():
-        written = [f"`{term}`" if term in columns else term for term in terms]
-        found = [read(f"Surv(time, event) ~ {text}").terms for text in written]
-        held[name] = list(chain.from_iterable(found))
-    return held
-
-
-def _with_terms(formula: str, held: Mapping[str, Sequence[str]]) -> str:
-    """A formula to which the terms of the groups are added."""
-    stated = {_term(term) for term in read(formula).terms}
-    added = [term for terms in held.values() for term in terms if _term(term) not in stated]
-    return " + ".join([formula, *added])
-
-
-def _codes(
-    held: Terms,
-    places: Mapping[frozenset[str], tuple[int, ...]],
-    p: int,
-) -> Integers:
-    """(p,) the group of each column; -1 where no group holds it."""
-    code = np.full(p, -1, dtype=np.intp)
-    for group, (name, terms) in enumerate(held.items()):
-        for term in terms:
-            if term not in places:
-                raise BadCovariate(
-                    name,
-                    reason=f"holds {':'.join(sorted(term))}, which is not among the covariates",
-                    remedy="name the covariates as they are given",
-                )
-            mine = list(places[term])
-            if (code[mine] >= 0).any():
-                raise BadCovariate(
-                    name,
-                    reason=f"holds {':'.join(sorted(term))}, which a group has already",
-                    remedy="put each covariate into one group",
-                )
-            code[mine] = group
-    return code
-
-
-def _centred(
-    means: Literal["estimated", "zero"] | Collection[str], groups: Mapping[str, Sequence[str]]
-) -> Flags:
-    """(q,) which groups have a mean of their own."""
-    if isinstance(means, str):
-        if means not in ("estimated", "zero"):
-            raise BadCovariate(
-                "means", reason="is unknown", remedy="choose 'estimated', 'zero' or group names"
-            )
-        return np.full(len(groups), means == "estimated")
-    _check_known("means", means, groups)
-    return np.array([name in means for name in groups])
-
-
-def _fixed(
-    variances: float | Mapping[str, float] | None, groups: Mapping[str, Sequence[str]]
-) -> Floats:
-    """(q,) the variances that are given; NaN where they are estimated."""
-    if variances is None:
-        return np.full(len(groups), np.nan)
-    if isinstance(variances, Mapping):
-        _check_known("variances", variances, groups)
-        return np.array([float(variances.get(name, np.nan)) for name in groups])
-    return np.full(len(groups), float(variances))
-
-
-def _check_known(what: str, given: Collection[str], groups: Mapping[str, Sequence[str]]) -> None:
-    strange = [name for name in given if name not in groups]
-    if strange:
-        raise BadCovariate(
-            what,
-            reason=f"names {', '.join(strange)}, which is no group",
-            remedy=f"the groups are {', '.join(groups)}",
-        )
-
-
-def _from_table(given: Complete, design: Design, x: Floats) -> CoxData:
-    model, n = given.model, given.table.height
-    if model.cluster is not None:
-        raise BadFormula(model.text, reason="random effects are not offered with cluster(...)")
-    known = [numbers(given.table[column]) for column in model.offset]
-    return _data(
-        given.response,
-        x,
-        design.names,
-        groups_of(given.table, model.strata),
-        np.ones(n) if given.weights is None else given.weights,
-        np.sum([np.zeros(n), *known], axis=0),
-    )
-
-
-def _from_arrays(
-    response: Surv,
-    covariates: ArrayLike | None,
-    names: Sequence[str] | None,
-    strata: ArrayLike | None,
-    offset: ArrayLike | None,
-    weights: str | ArrayLike | None,
-) -> CoxData:
-    n = len(response)
-    x = np.atleast_2d(np.asarray([] if covariates is None else covariates, dtype=np.float64))
-    labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(x.shape[1]))
-    known = np.zeros(n) if offset is None else np.asarray(offset, dtype=np.float64)
-    if x.shape != (n, len(labels)) or not (np.isfinite(x).all() and np.isfinite(known).all()):
-        raise BadCovariate(
-            "covariates",
-            reason=f"have shape {x.shape} or missing values, for {n} rows, {len(labels)} names",
-            remedy="give one finite row per follow-up, one name per column, a finite offset",
-        )
-    within = groups_from(None if strata is None else np.asarray(strata), n)
-    weight = np.ones(n) if weights is None else positive_weights(np.asarray(weights), "weights")
-    return _data(response, x, labels, within, weight, known)
-
-
-def _data(
-    response: Surv,
-    x: Floats,
-    names: tuple[str, ...],
-    strata: Groups,
-    weights: Floats,
-    offset: Floats,
-) -> CoxData:
-    return CoxData(
-        response=response,
-        x=x,
-        names=names,
-        terms=tuple((name, (i,)) for i, name in enumerate(names)),
-        strata=strata,
-        cluster=None,
-        weights=weights,
-        offset=offset,
-    )

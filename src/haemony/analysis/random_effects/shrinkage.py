@@ -20,6 +20,7 @@ from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.regression.newton import check_independent, inverse, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
+from haemony.analysis.survival.regression.scaled import Scaled
 
 Estimator = Literal["reml", "ml", "blup"]
 
@@ -82,7 +83,7 @@ class Posterior:
         information: (p, p) of the data alone, at the mode.
         penalty: (p, p) precision that the groups add.
         moments: the likelihood at the mode.
-        start: the likelihood at effects zero.
+        start: the log-likelihood at effects zero.
         runaway: (p,) effects that grow without bound.
         rounds: steps taken.
         converged: whether effects and variances have settled.
@@ -93,7 +94,7 @@ class Posterior:
     information: Floats
     penalty: Floats
     moments: Moments
-    start: Moments
+    start: float
     runaway: Flags
     rounds: int
     converged: bool
@@ -111,32 +112,26 @@ class _State:
     information: Floats
 
 
-def shrink(
-    likelihood: PartialLikelihood,
-    blocks: Blocks,
-    how: Shrinkage,
-    names: Sequence[str],
-    scale: Floats,
-) -> Posterior:
+def shrink(scaled: Scaled, blocks: Blocks, how: Shrinkage, names: Sequence[str]) -> Posterior:
     """Find effects and variances.
 
     Args:
-        likelihood: of covariates divided by their scale.
+        scaled: the likelihood of covariates divided by their scale; effects are per unit of the
+            scaled one, variances those of effects per unit of the original.
         blocks: the groups of the covariates.
         how: which variances are estimated, and by what.
         names: (p,) of the covariates.
-        scale: (p,) what each covariate was divided by; effects are per unit of the scaled one,
-            variances those of effects per unit of the original.
 
     Raises:
         CollinearCovariates: effects that are not shrunk cannot be told apart.
     """
+    likelihood, scale = scaled.partial, scaled.scale
     free = np.isnan(how.fixed) & (blocks.dimension > 0)
     variances = np.where(blocks.dimension > 0, how.fixed, np.inf)
     variances[free] = how.prior_variance if how.prior_df else FIRST_VARIANCE
     beta = np.zeros(len(names))
-    start = likelihood.at(beta)
-    state = _State(beta, start, start.information())
+    here = likelihood.at(beta)
+    state = _State(beta, here, here.information())
     check_independent(state.information + _penalty(blocks, variances, scale), names)
     rounds, before, steady = 0, np.zeros(len(variances)), not free.any()
     for rounds in range(1, MOST_ROUNDS + 1):
@@ -152,33 +147,32 @@ def shrink(
         variances = np.where(
             free, np.maximum(variances * np.exp(change), LEAST_VARIANCE), variances
         )
-    return _settle(likelihood, state, blocks, variances, scale, start, rounds, steady)
+    return _settle(scaled, state, blocks, variances, here.log_likelihood, rounds, steady)
 
 
 def _settle(
-    likelihood: PartialLikelihood,
+    scaled: Scaled,
     state: _State,
     blocks: Blocks,
     variances: Floats,
-    scale: Floats,
-    start: Moments,
+    start: float,
     rounds: int,
     steady: bool,
 ) -> Posterior:
     """Climb to the mode, the variances being what they are."""
-    penalty = _penalty(blocks, variances, scale)
+    penalty = _penalty(blocks, variances, scaled.scale)
     gain = np.inf
     for _ in range(MOST_ROUNDS):
-        following, gain = _step(likelihood, state, penalty)
+        following, gain = _step(scaled.partial, state, penalty)
         rounds += 1
         stuck = following.beta is state.beta
         if gain < CONVERGED * max(1.0, abs(state.here.log_likelihood)) or stuck:
             break
         step, state = following.beta - state.beta, following
-        if gain < SETTLED and (np.abs(step) * np.ptp(likelihood.x, axis=0) > STILL_MOVING).any():
+        if gain < SETTLED and (np.abs(step) * scaled.span > STILL_MOVING).any():
             break
     last = solve(state.information + penalty, state.here.score() - penalty @ state.beta)
-    runaway = np.abs(last) * np.ptp(likelihood.x, axis=0) > STILL_MOVING
+    runaway = np.abs(last) * scaled.span > STILL_MOVING
     return Posterior(
         beta=state.beta,
         variances=variances,

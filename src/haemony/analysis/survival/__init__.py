@@ -101,13 +101,8 @@ from haemony.analysis.survival.regression.comparisons import (
     hazard_ratios,
     joint_test,
 )
-from haemony.analysis.survival.regression.cox import (
-    Bias,
-    ChiSquared,
-    CoxFit,
-    Treatment,
-    cox,
-)
+from haemony.analysis.survival.regression.cox import ChiSquared, CoxFit, cox
+from haemony.analysis.survival.regression.cox_data import Bias, Treatment
 from haemony.analysis.survival.regression.diagnostics import (
     ProportionalHazards,
     Schoenfeld,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from haemony.analysis.survival.data.arrays import Integers
@@ -15,13 +14,12 @@ from haemony.analysis.survival.data.formula import (
     complete,
     groups_from,
     groups_of,
-    positive_weights,
 )
-from haemony.analysis.survival.data.frames import Tabular, numbers
+from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import column
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
-from haemony.analysis.survival.regression.cox import CoxData
+from haemony.analysis.survival.regression.cox_data import CoxData, from_arrays, from_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,21 +124,7 @@ def _from_table(
         strata=arrays.strata,
         cluster=arrays.cluster,
     )
-    design, x = Design.of(read.model, read.table)
-    n, model = read.table.height, read.model
-    offset = np.zeros(n)
-    for name in model.offset:
-        offset += numbers(read.table[name])
-    cox = CoxData(
-        response=read.response,
-        x=x,
-        names=design.names,
-        terms=tuple((term, position) for term, position in design.terms.items() if position),
-        strata=groups_of(read.table, model.strata),
-        cluster=None if model.cluster is None else groups_of(read.table, [model.cluster]).codes,
-        weights=np.ones(n) if read.weights is None else read.weights,
-        offset=offset,
-    )
+    cox, design = from_table(read)
     return CompetingData(
         cox,
         _cause(read.response.states, cause),
@@ -158,29 +142,13 @@ def _from_arrays(
     censoring_by: ArrayLike | None,
 ) -> CompetingData:
     n = len(response)
-    given = np.zeros((n, 0)) if arrays.covariates is None else arrays.covariates
-    x = np.asarray(given, dtype=np.float64)
-    x = x[:, None] if x.ndim == 1 else x
-    labels = tuple(arrays.names or [f"x{i + 1}" for i in range(x.shape[1])])
-    if x.shape != (n, len(labels)) or not np.isfinite(x).all():
-        raise BadCovariate(
-            "covariates",
-            reason=f"have shape {x.shape} or missing values, {n} rows and {len(labels)} names",
-            remedy="give one finite row per follow-up and one name per column",
-        )
-    cox = CoxData(
-        response=response,
-        x=x,
-        names=labels,
-        terms=tuple((name, (i,)) for i, name in enumerate(labels)),
-        strata=groups_from(column(arrays.strata, "strata", n), n),
-        cluster=None
-        if arrays.cluster is None
-        else groups_from(column(arrays.cluster, "cluster", n), n).codes,
-        weights=np.ones(n)
-        if weights is None
-        else positive_weights(np.asarray(column(weights, "weights", n)), "weights"),
-        offset=np.zeros(n),
+    cox = from_arrays(
+        response,
+        covariates=arrays.covariates,
+        names=arrays.names,
+        strata=arrays.strata,
+        cluster=arrays.cluster,
+        weights=weights,
     )
     group = groups_from(column(censoring_by, "censoring_by", n), n).codes
     return CompetingData(cox, _cause(response.states, cause), group, Missing(), None)

@@ -34,10 +34,12 @@ from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood, Scaled
+from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood
 from haemony.analysis.survival.regression.newton import Maximum, inverse, maximise, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, Ties
-from haemony.analysis.survival.regression.risk_sets import RiskSets
+from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets
+from haemony.analysis.survival.regression.sandwich import Shares
+from haemony.analysis.survival.regression.scaled import Scaled
 
 Convention = Literal["cmprsk", "finegray"]
 FineGrayVariance = Literal["fine-gray", "robust", "model"]
@@ -312,7 +314,7 @@ def fit_fine_gray(
         coefficients=top.beta / scaled.scale,
         standard_errors=np.sqrt(np.diag(covariance)),
         covariance=covariance,
-        log_likelihood=LogLikelihood(top.start.log_likelihood, top.moments.log_likelihood),
+        log_likelihood=LogLikelihood(top.start, top.moments.log_likelihood),
         n=len(response),
         events=int(np.count_nonzero(alone.died)),
         competing=int(np.count_nonzero(competing)),
@@ -349,9 +351,9 @@ def _check_fit(
             reason="of Fine and Gray is that of Breslow's ties",
             remedy="choose ties='breslow' or variance='robust'",
         )
-    span = np.ptp(data.cox.x, axis=0)
-    if not span.all():
-        raise ConstantCovariate([data.cox.names[i] for i in np.flatnonzero(span == 0)])
+    constant = data.cox.columns.span == 0
+    if constant.any():
+        raise ConstantCovariate([data.cox.names[i] for i in np.flatnonzero(constant)])
 
 
 def _covariance(
@@ -366,15 +368,12 @@ def _covariance(
     naive = inverse(top.information)
     if variance == "model":
         return naive
-    rows = top.moments.likelihood.weight[:, None] * top.moments.score_rows()
+    blocks = top.moments.score_blocks()
     if variance == "fine-gray":
-        rows = rows + _from_censoring(top.moments, sets, censoring, grid, data.cox.response)
-    cluster = data.cox.cluster
-    if cluster is not None:
-        codes = cluster[sets.order]
-        rows = np.column_stack([np.bincount(codes, part) for part in rows.T])
-    influence = rows @ naive
-    return np.asarray(influence.T @ influence)
+        lost = _from_censoring(top.moments, sets, censoring, grid, data.cox.response)
+        blocks = ((part, rows + lost(part)) for part, rows in blocks)
+    meat = Shares.of(blocks, data.cox.cluster, len(naive)).square
+    return np.asarray(naive @ meat @ naive)
 
 
 def _from_censoring(
@@ -383,75 +382,59 @@ def _from_censoring(
     censoring: Censoring,
     grid: Grid,
     response: Surv,
-) -> Floats:
-    """(n, p) each row's share of the score through the estimate of censoring, in sorted order.
+) -> ByRows:
+    """Each row's share of the score through the estimate of censoring, for a slice of rows.
 
     Censoring at u takes weight from the rows that fade across u: those whose competing event came
     before, at event times from u on (which is how `cmprsk` sees ties).
     """
-    x, size = moments.likelihood.x, len(grid.times)
+    size, shape = len(grid.times), (sets.fade.shape[1], len(grid.times), moments.likelihood.x.width)
+    drift, height = np.zeros(shape), np.zeros(shape)
+    for code in range(len(drift)):
+        change = _all_across(moments, sets, grid, code)
+        at_risk, censored = censoring.at_risk[:, code], censoring.censored[:, code]
+        some = at_risk > 0
+        np.divide(change, at_risk[:, None], out=height[code], where=some[:, None])
+        share_lost = np.divide(censored, at_risk, out=np.zeros(size), where=some)
+        np.cumsum(height[code] * share_lost[:, None], axis=0, out=drift[code])
+
+    def shares(part: slice) -> Floats:
+        group, stop = censoring.group[part], grid.stop[part]
+        rows = -drift[group, stop]
+        left = response.event[part] == 0
+        rows[left] += height[group[left], stop[left]]
+        return rows
+
+    return shares
+
+
+def _all_across(moments: Moments, sets: SubdistributionSets, grid: Grid, code: int) -> Floats:
+    """(T, p) what is lost of the score with the weight of one censoring group across each time."""
+    x, risk, fading = moments.likelihood.x, moments.risk, sets.fading(code)
     events = np.searchsorted(grid.times, sets.times)
     mean = moments.s1 / moments.s0[:, None]
-    stop = grid.stop[sets.order]
-    group = censoring.group[sets.order]
-    left = ~response.died[sets.order]
-    total = np.zeros_like(x)
-    for code in range(sets.fade.shape[1]):
-        change = np.zeros((size, x.shape[1]))
-        for begin, end in zip(sets.bounds[:-1], sets.bounds[1:], strict=True):
-            span = slice(begin, end)
-            mine = np.flatnonzero(
-                (sets.groups == code) & (sets.since >= begin) & (sets.since < end)
-            )
-            rows = sets.fading[mine]
-            share = moments.risk[rows] * sets.own[mine]
-            hazard = sets.fade[span, code] * moments.hazard[span]
-            change += _across(stop[rows], share, x[rows], events[span], hazard, mean[span], size)
-        at_risk, censored = censoring.at_risk[:, code], censoring.censored[:, code]
-        height = np.divide(
-            change, at_risk[:, None], out=np.zeros_like(change), where=at_risk[:, None] > 0
-        )
-        share_lost = np.divide(censored, at_risk, out=np.zeros(size), where=at_risk > 0)
-        drift = np.cumsum(height * share_lost[:, None], axis=0)
-        inside = group == code
-        total[inside] -= drift[stop[inside]]
-        gone = inside & left
-        total[gone] += height[stop[gone]]
-    return total
+    change = np.zeros((len(grid.times), x.width))
+    for begin, end in zip(sets.bounds[:-1], sets.bounds[1:], strict=True):
+        span = slice(begin, end)
+        share = np.where((fading >= begin) & (fading < end), risk * sets.own, 0.0)
+        hazard = sets.fade[span, code] * moments.hazard[span]
+        begun = _before(sums_by(grid.stop, share, len(change)))
+        begun_x = _before(x.total_by(grid.stop, share, len(change)))
+        ahead, ahead_mean = _ahead(events[span], hazard, mean[span], len(change))
+        change += begun_x * ahead[:, None] - begun[:, None] * ahead_mean
+    return change
 
 
-def _across(
-    fades: Integers,
-    share: Floats,
-    x: Floats,
-    events: Integers,
-    hazard: Floats,
-    mean: Floats,
-    size: int,
-) -> Floats:
-    """(T, p) what is lost of the score when the weight of all rows that fade across u is lost.
-
-    Args:
-        fades: (C,) positions of the competing events on the grid.
-        share: (C,) risk over G(T-).
-        x: (C, p) covariates.
-        events: (K,) positions of the event times.
-        hazard: (K,) G(t-) times the increments of the baseline hazard.
-        mean: (K, p) mean covariates of the risk sets.
-        size: the number of times T.
-    """
-    begun = _before(sums_by(fades, share, size))
-    begun_x = np.column_stack([_before(sums_by(fades, share * part, size)) for part in x.T])
-    ahead = suffix_sums(sums_by(events, hazard, size))
-    ahead_mean = np.column_stack(
-        [suffix_sums(sums_by(events, hazard * part, size)) for part in mean.T]
-    )
-    return begun_x * ahead[:, None] - begun[:, None] * ahead_mean
+def _ahead(events: Integers, hazard: Floats, mean: Floats, size: int) -> tuple[Floats, Floats]:
+    """What lies ahead of each of T times of a hazard (K,), and of hazard · mean (K, p)."""
+    at, at_mean = np.zeros(size), np.zeros((size, mean.shape[1]))
+    at[events], at_mean[events] = hazard, hazard[:, None] * mean
+    return suffix_sums(at), suffix_sums(at_mean)
 
 
 def _before(values: Floats) -> Floats:
-    """Sums of all that precedes each element."""
-    return np.cumsum(values) - values
+    """Sums of all that precedes each element, along the first axis."""
+    return np.cumsum(values, axis=0) - values
 
 
 def _notes(infinite: tuple[str, ...], top: Maximum[Moments]) -> tuple[str, ...]:

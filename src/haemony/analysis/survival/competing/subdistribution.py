@@ -13,12 +13,12 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.counts import stable_order, suffix_sums, sums_by
+from haemony.analysis.survival.data.columns import Covariates
+from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.regression.risk_sets import RiskSets
+from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets, total_by, with_zero
 
 CensoringTies = Literal["events at risk", "events first"]
 
@@ -99,17 +99,16 @@ class SubdistributionSets(RiskSets):
     """Risk sets in which rows with a competing event stay with a weight that fades.
 
     Attributes:
-        fading: (C,) rows with a competing event that meet later event times, by censoring group.
-        since: (C,) the first event time that each meets as such.
-        own: (C,) one over G(T-) at each row's competing event.
-        groups: (C,) its censoring group.
+        since: (n,) the first event time that each row meets after a competing event, K where it
+            meets none.
+        own: (n,) one over G(T-) at each row's competing event, 0 where it has none.
+        group: (n,) its censoring group.
         fade: (K, groups) G(t-) at each event time.
     """
 
-    fading: Integers
     since: Integers
     own: Floats
-    groups: Integers
+    group: Integers
     fade: Floats
 
     @classmethod
@@ -125,61 +124,58 @@ class SubdistributionSets(RiskSets):
 
         Args:
             sets: the ordinary risk sets, competing events censored.
-            strata: (n,) the stratum of each row, in the given order as the next.
+            strata: (n,) the stratum of each row.
             competing: (n,) which rows have a competing event.
             censoring: who is censored when.
             grid: where all times lie.
         """
-        last = sets.last
-        since = np.where(last < 0, sets.first, last + 1)
-        ends = np.zeros(int(strata.max()) + 1, dtype=np.intp)
-        ends[sets.stratum[sets.bounds[:-1]]] = sets.bounds[1:]
-        fading = np.flatnonzero(competing[sets.order] & (since < ends[strata[sets.order]]))
-        order = stable_order(since[fading])
-        fading = fading[order]
-        rows = sets.order[fading]
+        size, last = len(grid.times), len(sets.times)
         position = np.searchsorted(grid.times, sets.times)
+        met = np.searchsorted(sets.stratum * size + position, strata * size + grid.stop, "right")
+        fading = competing & (met < np.searchsorted(sets.stratum, strata, side="right"))
         return cls(
             **{field.name: getattr(sets, field.name) for field in fields(RiskSets)},
-            fading=fading,
-            since=since[fading],
-            own=1 / censoring.at_end(grid)[rows],
-            groups=censoring.group[rows],
+            since=np.where(fading, met, last),
+            own=np.divide(fading, censoring.at_end(grid), where=fading, out=np.zeros(len(fading))),
+            group=censoring.group,
             fade=censoring.before[position],
         )
 
-    def sums(self, weight: Floats, values: Floats | None = None) -> tuple[Floats, Floats]:
+    def sums(self, weight: Floats, values: Covariates | None = None) -> tuple[Floats, Floats]:
         """As in ordinary risk sets, the fading rows included."""
         at_risk, dying = super().sums(weight, values)
         for code in range(self.fade.shape[1]):
-            mine = self._of(code)
             fade = self.fade[:, code]
-            share = weight[self.fading[mine]] * self.own[mine]
-            faded = self._forwards(self.entering(code, share, values))
+            faded = self._forwards(self.entering(code, weight, values))
             at_risk = at_risk + (fade * faded if values is None else fade[:, None] * faded)
         return at_risk, dying
 
-    def entering(self, code: int, share: Floats, values: Floats | None = None) -> Floats:
-        """Sums (K,) or (K, p) of shares, or of share · values, of the rows that begin to fade."""
-        mine, size = self._of(code), len(self.times)
-        if values is None:
-            return sums_by(self.since[mine], share, size)
-        ends = np.concatenate([[0], np.cumsum(np.bincount(self.since[mine], minlength=size))])
-        chooser = csr_array((share, self.fading[mine], ends), shape=(size, len(values)))
-        return np.asarray(chooser @ values)
+    def entering(self, code: int, weight: Floats, values: Covariates | None = None) -> Floats:
+        """Sums (K,) or (K, p) over the rows of a censoring group that begin to fade.
 
-    def sum_while_at_risk(self, values: Floats, shielded: Floats | None = None) -> Floats:
+        Args:
+            code: the group.
+            weight: (n,) of the rows, before it is divided by G(T-).
+            values: (n, p) of the rows, or None for ones.
+        """
+        return total_by(self.fading(code), weight * self.own, values, len(self.times) + 1)[:-1]
+
+    def fading(self, code: int, part: slice = slice(None)) -> Integers:
+        """The first event time that each row of a censoring group meets as fading, else K."""
+        if self.fade.shape[1] == 1:
+            return self.since[part]
+        return np.where(self.group[part] == code, self.since[part], len(self.times))
+
+    def while_at_risk(self, values: Floats, shielded: Floats | None = None) -> ByRows:
         """As in ordinary risk sets, with what the fading rows meet of each event time."""
-        total = super().sum_while_at_risk(values, shielded)
-        for code in range(self.fade.shape[1]):
-            mine = self._of(code)
-            fade, own = self.fade[:, code], self.own[mine]
-            if values.ndim == 1:
-                met = own * self._backwards(fade * values)[self.since[mine]]
-            else:
-                met = own[:, None] * self._backwards(fade[:, None] * values)[self.since[mine]]
-            total[self.fading[mine]] += met
-        return total
+        plain = super().while_at_risk(values, shielded)
+        wide = (slice(None), *(None,) * (values.ndim - 1))
+        ahead = [with_zero(self._backwards(fade[wide] * values)) for fade in self.fade.T]
 
-    def _of(self, code: int) -> Integers | slice:
-        return slice(None) if self.fade.shape[1] == 1 else np.flatnonzero(self.groups == code)
+        def sums(part: slice) -> Floats:
+            total = plain(part)
+            for code, met in enumerate(ahead):
+                total += self.own[part][wide] * met[self.fading(code, part)]
+            return total
+
+        return sums

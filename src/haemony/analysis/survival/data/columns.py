@@ -1,4 +1,4 @@
-"""Where the columns of a big matrix lie and how far they spread, told in one pass.
+"""The columns of a big matrix: where they lie, how far they spread, and sums over their rows.
 
 Rows are taken by the thousand, so that a block stays in the cache while it is centred and squared,
 and by the wide row of 64, for reductions along a narrow matrix are slow.
@@ -6,10 +6,13 @@ and by the wide row of 64, for reductions along a narrow matrix are slow.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
 
@@ -62,20 +65,136 @@ class Columns:
         return self.highest - self.lowest
 
 
-def standardised(x: Floats, order: Integers, means: Floats, scale: Floats) -> Floats:
-    """The rows of x (n, p) in another order (m,), less their means, in units of a scale.
+@dataclass(frozen=True, eq=False)
+class Covariates:
+    """A matrix (n, p) seen around its means and in units of its scale, without a copy of it.
 
-    >>> standardised(np.array([[1.0], [5.0]]), np.array([1, 0]), np.array([3.0]), np.array([2.0]))
-    array([[ 1.],
-           [-1.]])
+    It is looked at by blocks of rows, in their given order, whenever a sum over rows is asked for.
+    A matrix of one block is kept as it is seen.
+
+    Attributes:
+        given: (n, p) the matrix.
+        means: (p,) what is taken from each column.
+        scale: (p,) what each column is then divided by.
     """
-    rows = np.empty((len(order), x.shape[1]))
-    for begin in range(0, len(order), BLOCK):
-        block = rows[begin : begin + BLOCK]
-        np.take(x, order[begin : begin + BLOCK], axis=0, out=block, mode="clip")
-        block -= means
-        block /= scale
-    return rows
+
+    given: Floats
+    means: Floats
+    scale: Floats
+
+    @classmethod
+    def plain(cls, x: Floats) -> Self:
+        """A matrix (n, p) seen as it is."""
+        return cls(x, np.zeros(x.shape[1]), np.ones(x.shape[1]))
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return int(self.given.shape[1])
+
+    def blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """The rows by blocks: which, and as they are seen. A block is gone when the next comes."""
+        if len(self) <= BLOCK:
+            yield slice(0, len(self)), self._only
+            return
+        room = np.empty((BLOCK, self.width))
+        for begin in range(0, len(self), BLOCK):
+            part = slice(begin, min(begin + BLOCK, len(self)))
+            yield part, self._seen(self.given[part], room[: part.stop - part.start])
+
+    def rows(self, chosen: Integers) -> Floats:
+        """(m, p) some rows as they are seen."""
+        if len(self) <= BLOCK:
+            return self._only[chosen]
+        taken = self.given[chosen]
+        return self._seen(taken, taken)
+
+    def all(self) -> Floats:
+        """(n, p) all rows as they are seen: a copy of the matrix, unless it is small."""
+        if len(self) <= BLOCK:
+            return self._only
+        return self._seen(self.given, np.empty(self.given.shape))
+
+    def among(self, kept: Integers) -> Covariates:
+        """Some columns alone."""
+        if len(self) <= BLOCK:
+            return Covariates.plain(np.ascontiguousarray(self._only[:, kept]))
+        return Covariates(
+            np.ascontiguousarray(self.given[:, kept]), self.means[kept], self.scale[kept]
+        )
+
+    def __matmul__(self, beta: Floats) -> Floats:
+        """(n,) the linear predictors of coefficients (p,)."""
+        predictors = np.empty(len(self))
+        for part, rows in self.blocks():
+            np.matmul(rows, beta, out=predictors[part])
+        return predictors
+
+    def total(self, weight: Floats) -> Floats:
+        """(p,) the sum of weights (n,) times rows."""
+        total = np.zeros(self.width)
+        for part, rows in self.blocks():
+            total += weight[part] @ rows
+        return total
+
+    def total_by(self, place: Integers, weight: Floats, size: int) -> Floats:
+        """(size, p) sums of weights (n,) times rows, by places (n,) below a size."""
+        if len(self) <= BLOCK:
+            return np.asarray(placed(place, weight, size) @ self._only)
+        totals = np.zeros((size, self.width))
+        for part, rows in self.blocks():
+            totals += placed(place[part], weight[part], size) @ rows
+        return totals
+
+    def square(self, weight: Floats) -> Floats:
+        """(p, p) the product xᵀ diag(weight) x."""
+        total = np.zeros((self.width, self.width))
+        for part, rows in self.blocks():
+            total += weighted_square(rows, weight[part])
+        return total
+
+    @cached_property
+    def _only(self) -> Floats:
+        return self._seen(self.given, np.empty(self.given.shape))
+
+    def _seen(self, rows: Floats, room: Floats) -> Floats:
+        np.copyto(room, rows)
+        even = len(room) // WIDE * WIDE
+        self._shift(room[:even].reshape(even // WIDE, WIDE * self.width), WIDE)
+        self._shift(room[even:], 1)
+        return room
+
+    def _shift(self, rows: Floats, times: int) -> None:
+        """Centre and scale rows of which each holds so many of the matrix."""
+        rows -= np.tile(self.means, times)
+        rows /= np.tile(self.scale, times)
+
+
+def placed(place: Integers, weight: Floats, size: int) -> csc_array:
+    """The matrix (size, n) that sums rows (n, ...) times weights (n,) by their places."""
+    n = len(place)
+    return csc_array((weight, place, np.arange(n + 1)), shape=(size, n))
+
+
+def weighted_square(x: Floats, weight: Floats) -> Floats:
+    """The (p, p) product xᵀ diag(weight) x of x (n, p), in blocks that fit a cache.
+
+    Without negative weights each block is the square of one matrix, which BLAS takes at half the
+    price of a product.
+
+    >>> weighted_square(np.array([[1.0], [2.0]]), np.array([3.0, 0.5]))
+    array([[5.]])
+    """
+    total = np.zeros((x.shape[1], x.shape[1]))
+    signed = bool((weight < 0).any())
+    for begin in range(0, len(x), BLOCK):
+        rows, factor = x[begin : begin + BLOCK], weight[begin : begin + BLOCK, None]
+        scaled = (factor if signed else np.sqrt(factor)) * rows
+        total += (rows if signed else scaled).T @ scaled
+    return total
 
 
 def _down(operation: np.ufunc, rows: Floats) -> Floats:

@@ -56,19 +56,6 @@ def stable_order(codes: Integers) -> Integers:
     return order
 
 
-def segment_sums(values: Floats, cuts: Integers) -> Floats:
-    """Sums (m,) of the values between m + 1 rising cuts, of which some may be equal.
-
-    >>> segment_sums(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 2, 3]))
-    array([3., 0., 3.])
-    """
-    sums = np.zeros(len(cuts) - 1)
-    filled = np.flatnonzero(np.diff(cuts))
-    if filled.size:
-        sums[filled] = np.add.reduceat(values[: cuts[-1]], cuts[filled])
-    return sums
-
-
 def count(response: Surv, grid: Grid, rows: Integers | slice, weights: Floats | None) -> Counts:
     """Count one group's follow-up.
 

@@ -297,7 +297,7 @@ def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
 def groups_from(values: NDArray[np.generic] | None, n: int) -> Groups:
     """Groups from an array of labels (n,), sorted; one group when there is none."""
     if values is None:
-        return Groups(("all",), np.zeros(n, dtype=np.intp))
+        return Groups(("all",), np.broadcast_to(np.intp(0), (n,)))
     used, codes = np.unique(np.asarray(values), return_inverse=True)
     return Groups(tuple(str(value) for value in used), codes.astype(np.intp))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Self, TypeAlias
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -20,38 +20,27 @@ from scipy.stats import chi2, norm
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.columns import Columns, standardised
-from haemony.analysis.survival.data.design import Design, term_name
-from haemony.analysis.survival.data.formula import (
-    Complete,
-    Groups,
-    Missing,
-    Model,
-    complete,
-    groups_from,
-    groups_of,
-    known_columns,
-    positive_weights,
-)
-from haemony.analysis.survival.data.frames import Tabular, is_table, numbers, polars_table
+from haemony.analysis.survival.data.design import Design
+from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
+from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.faults import (
-    BadCovariate,
-    ConstantCovariate,
-    NothingToAnalyse,
-)
+from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
-from haemony.analysis.survival.regression.exact_ties import ExactLikelihood, ExactPoint
-from haemony.analysis.survival.regression.firth import FirthLikelihood, FirthPoint
+from haemony.analysis.survival.regression.cox_data import (
+    Bias,
+    CoxData,
+    Treatment,
+    check_fit,
+    cox_data,
+    with_options,
+)
 from haemony.analysis.survival.regression.newton import Maximum, Quadratic, inverse, maximise, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
 from haemony.analysis.survival.regression.risk_sets import RiskSets
-from haemony.analysis.survival.regression.shared_frailty import FrailtyEffects, Shared, fit_shared
-
-Treatment = Literal["efron", "breslow", "exact"]
-Bias = Literal["kept", "reduced"]
-Peak: TypeAlias = Moments | ExactPoint | FirthPoint
+from haemony.analysis.survival.regression.sandwich import Shares
+from haemony.analysis.survival.regression.scaled import Peak, Scaled, around_means
+from haemony.analysis.survival.regression.shared_frailty import FrailtyEffects, fit_shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,96 +65,6 @@ class LogLikelihood:
 
 
 @dataclass(frozen=True, eq=False)
-class CoxData:
-    """What a Cox model is fitted to, rows in their given order.
-
-    Attributes:
-        response: the n follow-ups.
-        x: (n, p) covariates.
-        names: (p,) their names.
-        terms: (name, positions) of the columns that belong together.
-        strata: the stratum of each row.
-        cluster: (n,) which rows belong to one patient, or None.
-        weights: (n,) case weights.
-        offset: (n,) known part of the linear predictor.
-        ridge: (p,) each squared coefficient costs half of this, or None.
-        shared: a frailty that rows share, or None.
-        robust: whether standard errors come from Lin and Wei's sandwich without a cluster.
-        bias: whether Firth's term takes the first-order bias from the estimates.
-    """
-
-    response: Surv
-    x: Floats
-    names: tuple[str, ...]
-    terms: tuple[tuple[str, tuple[int, ...]], ...]
-    strata: Groups
-    cluster: Integers | None
-    weights: Floats
-    offset: Floats
-    ridge: Floats | None = None
-    shared: Shared | None = None
-    robust: bool = False
-    bias: Bias = "kept"
-
-    @cached_property
-    def columns(self) -> Columns:
-        """Where the covariates lie and how far they spread."""
-        return Columns.of(self.x, self.weights)
-
-    @property
-    def means(self) -> Floats:
-        """(p,) weighted means of the covariates."""
-        return self.columns.means
-
-
-@dataclass(frozen=True, eq=False)
-class Scaled:
-    """The likelihood of covariates with mean zero and variance one, for safe arithmetic.
-
-    Attributes:
-        partial: the partial likelihood, Breslow's where ties are exact.
-        climbed: what is maximised.
-        scale: (p,) coefficients are divided by this to be those of the covariates given.
-        span: (p,) largest less smallest value of each scaled covariate.
-        ridge: (p,) weights of a ridge for the scaled coefficients.
-    """
-
-    partial: PartialLikelihood
-    climbed: PartialLikelihood | ExactLikelihood | FirthLikelihood
-    scale: Floats
-    span: Floats
-    ridge: Floats
-
-    @classmethod
-    def of(
-        cls, data: CoxData, ties: Treatment, sets: RiskSets, spread: Floats | None = None
-    ) -> Self:
-        """Scale the covariates of a data set by their spread, a constant one by 1."""
-        order = sets.order
-        width = data.columns.spread if spread is None else spread
-        scale = np.where(width > 0, width, 1.0)
-        partial = PartialLikelihood(
-            sets,
-            standardised(data.x, order, data.means, scale),
-            data.weights[order],
-            data.offset[order],
-            "breslow" if ties == "exact" else ties,
-        )
-        climbed: PartialLikelihood | ExactLikelihood | FirthLikelihood = partial
-        if ties == "exact":
-            climbed = ExactLikelihood(partial)
-        elif data.bias == "reduced":
-            climbed = FirthLikelihood(partial, float(np.log(scale).sum()))
-        return cls(
-            partial=partial,
-            climbed=climbed,
-            scale=scale,
-            span=data.columns.span / scale,
-            ridge=np.zeros(len(scale)) if data.ridge is None else data.ridge / scale**2,
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class CoxFit:
     """A fitted Cox model with p coefficients.
 
@@ -187,6 +86,7 @@ class CoxFit:
         means: (p,) weighted means of the covariates.
         data: what was fitted; after a frailty its offset holds the groups' effects.
         design: how table columns become covariates, or None for arrays.
+        sets: who is at risk when.
         infinite: names of coefficients without a finite estimate.
         df: effective degrees of freedom; p without penalty.
         penalty: what the penalty takes from the log-likelihood.
@@ -210,7 +110,7 @@ class CoxFit:
     means: Floats
     data: CoxData
     design: Design | None
-    _sets: RiskSets
+    sets: RiskSets
     infinite: tuple[str, ...] = ()
     df: float = 0.0
     penalty: float = 0.0
@@ -251,12 +151,10 @@ class CoxFit:
     def robust_score_test(self) -> ChiSquared:
         """All coefficients zero? Rao's test with the sandwich as the score's variance."""
         require_residuals(self)
-        order = self._sets.order
         start = self.centred.likelihood.at(np.zeros(len(self.names)))
-        rows = self.data.weights[order, None] * start.score_rows()
-        sums = _by_cluster(rows, None if self.data.cluster is None else self.data.cluster[order])
-        total = sums.sum(axis=0)
-        return ChiSquared(float(total @ solve(sums.T @ sums, total)), len(self.names))
+        shares = Shares.of(start.score_blocks(), self.data.cluster, len(self.names))
+        distance = shares.total @ solve(shares.square, shares.total)
+        return ChiSquared(float(distance), len(self.names))
 
     @cached_property
     def linear_predictors(self) -> Floats:
@@ -280,25 +178,8 @@ class CoxFit:
 
         After the exact method it is Breslow's, as in R.
         """
-        order = self._sets.order
-        likelihood = PartialLikelihood(
-            self._sets,
-            standardised(self.data.x, order, self.means, np.ones(len(self.names))),
-            self.data.weights[order],
-            self.data.offset[order],
-            "breslow" if self.ties == "exact" else self.ties,
-        )
-        return likelihood.at(self.coefficients)
-
-    @property
-    def sets(self) -> RiskSets:
-        """Who is at risk when."""
-        return self._sets
-
-    @property
-    def order(self) -> Integers:
-        """(n,) the rows in the order in which `centred` holds them."""
-        return self._sets.order
+        unscaled = np.ones(len(self.names))
+        return around_means(self.data, self.sets, self.ties, unscaled).at(self.coefficients)
 
     def table(self, level: float = 0.95) -> pl.DataFrame:
         """One row per coefficient: term, estimate, std_err, hazard_ratio, lower, upper, z, p.
@@ -338,8 +219,8 @@ class CoxFit:
         shift = 1.0 if at == "means" else float(np.exp(-self.means @ self.coefficients))
         return pl.DataFrame(
             {
-                "stratum": [self.data.strata.labels[code] for code in self._sets.stratum],
-                "time": self._sets.times,
+                "stratum": [self.data.strata.labels[code] for code in self.sets.stratum],
+                "time": self.sets.times,
                 "hazard": self._cumulative(self.centred.hazard) * shift,
             }
         )
@@ -419,7 +300,7 @@ class CoxFit:
         conf_type: ConfType,
         level: float,
     ) -> pl.DataFrame:
-        mine = np.flatnonzero(self._sets.stratum == stratum)
+        mine = np.flatnonzero(self.sets.stratum == stratum)
         centred = self.centred
         hazard = np.cumsum(centred.hazard[mine])
         square = np.cumsum(centred.moment(0, 2)[mine])
@@ -429,7 +310,7 @@ class CoxFit:
         )
         relative = float(np.exp(x @ self.coefficients))
         variance = square + np.einsum("kp,pq,kq->k", drift, self.covariance, drift)
-        position = np.searchsorted(self._sets.times[mine], times, side="right")
+        position = np.searchsorted(self.sets.times[mine], times, side="right")
         survival = np.exp(-relative * np.concatenate([[0.0], hazard]))[position]
         log_se = relative * np.sqrt(np.concatenate([[0.0], variance]))[position]
         lower, upper = confidence_limits(survival, log_se, conf_type, level)
@@ -444,9 +325,9 @@ class CoxFit:
 
     def _cumulative(self, increments: Floats) -> Floats:
         total = np.cumsum(increments)
-        begins = self._sets.bounds[:-1]
+        begins = self.sets.bounds[:-1]
         before = np.concatenate([[0.0], total])[begins]
-        return np.asarray(total - np.repeat(before, np.diff(self._sets.bounds)))
+        return np.asarray(total - np.repeat(before, np.diff(self.sets.bounds)))
 
 
 def cox(
@@ -506,36 +387,7 @@ def cox(
         offset=offset,
         weights=weights,
     )
-    return fit_cox(_with_options(data, robust, bias), ties=ties, missing=missing, design=design)
-
-
-def cox_data(
-    formula: str | Surv,
-    table: Tabular | None = None,
-    *,
-    covariates: ArrayLike | None = None,
-    names: Sequence[str] | None = None,
-    strata: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
-    offset: ArrayLike | None = None,
-    weights: str | ArrayLike | None = None,
-) -> tuple[CoxData, Design | None, Missing]:
-    """What a formula and a table, or a `Surv` and arrays, say; the arguments are those of `cox`."""
-    if isinstance(formula, Surv):
-        given = _from_arrays(formula, covariates, names, strata, cluster, offset, weights)
-        return given, None, Missing()
-    read = complete(
-        formula,
-        table,
-        weights=weights,
-        penalised=True,
-        covariates=covariates,
-        strata=strata,
-        cluster=cluster,
-        offset=offset,
-    )
-    design, x = Design.of(read.model, read.table)
-    return _from_table(read, design, x), design, read.missing
+    return fit_cox(with_options(data, robust, bias), ties=ties, missing=missing, design=design)
 
 
 def fit_cox(
@@ -546,7 +398,7 @@ def fit_cox(
     design: Design | None = None,
 ) -> CoxFit:
     """Fit a Cox model to data that are already numeric."""
-    _check_fit(data, ties)
+    check_fit(data, ties)
     events = int(np.count_nonzero(data.response.died))
     sets = RiskSets.of(data.response, data.strata.codes)
     scaled = Scaled.of(data, ties, sets)
@@ -555,7 +407,7 @@ def fit_cox(
     p = len(data.names)
     naive = inverse(top.information)[:p, :p] / np.outer(scale, scale)
     robust = data.robust or data.cluster is not None
-    covariance = _sandwich(top, data.cluster, sets.order, scale) if robust else naive
+    covariance = _sandwich(top, data.cluster, scale) if robust else naive
     return CoxFit(
         names=data.names,
         coefficients=top.beta[:p] / scale,
@@ -563,7 +415,7 @@ def fit_cox(
         covariance=covariance,
         naive_covariance=naive,
         log_likelihood=LogLikelihood(
-            likelihood.at(np.zeros(p)).log_likelihood if effects else top.start.log_likelihood,
+            likelihood.at(np.zeros(p)).log_likelihood if effects else top.start,
             top.moments.log_likelihood,
         ),
         score_test=ChiSquared(_score_statistic(likelihood, top, p), p),
@@ -577,7 +429,7 @@ def fit_cox(
         means=data.means,
         data=data if effects is None else _with_effects(data, effects),
         design=design,
-        _sets=sets,
+        sets=sets,
         infinite=tuple(data.names[i] for i in np.flatnonzero(top.runaway[:p])),
         df=_effective_df(top),
         penalty=top.penalty,
@@ -595,77 +447,24 @@ def require_residuals(fit: CoxFit) -> None:
         )
 
 
-def _check_fit(data: CoxData, ties: Treatment) -> None:
-    if ties not in ("efron", "breslow", "exact"):
-        raise BadCovariate(
-            "ties",
-            reason="is not a known treatment",
-            remedy="choose 'efron', 'breslow' or 'exact'",
-        )
-    if not data.response.died.any():
-        raise NothingToAnalyse(
-            "nobody had the event, so no hazard can be compared",
-            remedy="check the coding of the event and which rows were dropped as incomplete",
-        )
-    constant = data.columns.span == 0
-    if constant.any():
-        raise ConstantCovariate([data.names[i] for i in np.flatnonzero(constant)])
-    robust = data.robust or data.cluster is not None
-    if data.bias == "reduced" and (
-        robust or data.shared or data.ridge is not None or ties == "exact"
-    ):
-        raise BadCovariate(
-            "bias",
-            reason="cannot be 'reduced' with a cluster, a penalty, a frailty or exact ties",
-            remedy="leave them out; with fractional weights give robust=False",
-        )
-    if ties == "exact" and (robust or data.shared or np.any(data.weights != 1)):
-        raise BadCovariate(
-            "ties",
-            reason="cannot be 'exact' with weights, a cluster or a frailty",
-            remedy="choose 'efron'",
-        )
-    if data.shared and robust:
-        raise BadCovariate(
-            "cluster",
-            reason="and a frailty are two answers to one question",
-            remedy="leave one of them out, and robust=False beside a frailty with weights",
-        )
-
-
 def _maximum(data: CoxData, scaled: Scaled) -> tuple[Maximum[Peak], FrailtyEffects | None]:
     part = scaled.partial
     if data.shared:
-        of = Groups(data.shared.of.labels, data.shared.of.codes[part.sets.order])
-        shared = replace(data.shared, of=of)
-        return fit_shared(part, data.names, scaled.span, scaled.ridge, shared)
+        return fit_shared(part, data.names, scaled.span, scaled.ridge, data.shared)
     penalty = Quadratic(scaled.ridge)
     return maximise(scaled.climbed, data.names, scaled.span, penalty=penalty), None
 
 
-def _sandwich(
-    top: Maximum[Peak],
-    cluster: Integers | None,
-    order: Integers,
-    scale: Floats,
-) -> Floats:
+def _sandwich(top: Maximum[Peak], cluster: Integers | None, scale: Floats) -> Floats:
     """Lin and Wei's sandwich (p, p): the sum over clusters of squared changes of the estimate."""
     moments = top.moments
     if not isinstance(moments, Moments):
         raise BadCovariate(
             "robust", reason="needs a plain partial likelihood", remedy="leave it out"
         )
-    weight = moments.likelihood.weight
-    influence = (weight[:, None] * moments.score_rows()) @ inverse(top.information)
-    sums = _by_cluster(influence / scale, None if cluster is None else cluster[order])
-    return np.asarray(sums.T @ sums)
-
-
-def _by_cluster(rows: Floats, cluster: Integers | None) -> Floats:
-    """Sums (C, p) over clusters of rows (n, p)."""
-    if cluster is None or not rows.shape[1]:
-        return rows
-    return np.column_stack([np.bincount(cluster, column) for column in rows.T])
+    bread = inverse(top.information) / scale[:, None]
+    meat = Shares.of(moments.score_blocks(), cluster, len(scale)).square
+    return np.asarray(bread @ meat @ bread.T)
 
 
 def _effective_df(top: Maximum[Peak]) -> float:
@@ -707,23 +506,6 @@ def _with_effects(data: CoxData, effects: FrailtyEffects) -> CoxData:
     return replace(data, offset=known)
 
 
-def _with_options(data: CoxData, robust: bool | None, bias: Bias) -> CoxData:
-    """Standard errors as asked for, or as R chooses them."""
-    if bias not in ("kept", "reduced"):
-        raise BadCovariate("bias", reason="is not known", remedy="choose 'kept' or 'reduced'")
-    data = replace(data, bias=bias)
-    if robust is None:
-        fractional = data.cluster is None and data.shared is None and np.any(data.weights % 1)
-        return replace(data, robust=bool(fractional))
-    if robust:
-        return replace(data, robust=True)
-    if data.cluster is not None:
-        raise BadCovariate(
-            "robust", reason="is refused beside a cluster", remedy="leave the cluster out"
-        )
-    return replace(data, robust=False)
-
-
 def _with_infinities(fit: CoxFit) -> pl.DataFrame:
     """The table, in which coefficients without a finite estimate are infinite."""
     table = fit.table()
@@ -758,76 +540,4 @@ def _said_of_fit(fit: CoxFit) -> tuple[str, ...]:
     return (
         *lines,
         *(printing.said_of_test(name, t.statistic, t.df, t.p) for name, t in tests.items()),
-    )
-
-
-def _from_table(read: Complete, design: Design, x: Floats) -> CoxData:
-    model, n = read.model, read.table.height
-    offset = np.zeros(n)
-    for column in model.offset:
-        offset += numbers(read.table[column])
-    cluster = None if model.cluster is None else groups_of(read.table, [model.cluster]).codes
-    return CoxData(
-        response=read.response,
-        x=x,
-        names=design.names,
-        terms=tuple((term, position) for term, position in design.terms.items() if position),
-        strata=groups_of(read.table, model.strata),
-        cluster=cluster,
-        weights=np.ones(n) if read.weights is None else read.weights,
-        offset=offset,
-        ridge=_ridge_weights(model, design, x),
-        shared=_shared(read),
-    )
-
-
-def _ridge_weights(model: Model, design: Design, x: Floats) -> Floats | None:
-    """(p,) what half of each squared coefficient costs."""
-    if not model.ridges:
-        return None
-    weights = np.zeros(x.shape[1])
-    for ridge in model.ridges:
-        for term in ridge.terms:
-            position = np.array(design.terms[term_name(term)], dtype=np.intp)
-            size = x[:, position].var(axis=0, ddof=1) if ridge.scale else np.ones(len(position))
-            weights[position] = ridge.theta * size
-    return weights
-
-
-def _shared(read: Complete) -> Shared | None:
-    frailty = read.model.frailty
-    if frailty is None:
-        return None
-    of = groups_of(read.table, [frailty.column])
-    return Shared(of, frailty.distribution, frailty.theta)
-
-
-def _from_arrays(
-    response: Surv,
-    covariates: ArrayLike | None,
-    names: Sequence[str] | None,
-    strata: ArrayLike | None,
-    cluster: ArrayLike | None,
-    offset: ArrayLike | None,
-    weights: str | ArrayLike | None,
-) -> CoxData:
-    n = len(response)
-    x = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
-    x = x[:, None] if x.ndim == 1 else x
-    labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(x.shape[1]))
-    if x.shape != (n, len(labels)) or not np.isfinite(x).all():
-        raise BadCovariate(
-            "covariates",
-            reason=f"have shape {x.shape} or missing values, {n} rows and {len(labels)} names",
-            remedy="give one finite row per follow-up and one name per column",
-        )
-    return CoxData(
-        response=response,
-        x=x,
-        names=labels,
-        terms=tuple((name, (i,)) for i, name in enumerate(labels)),
-        strata=groups_from(None if strata is None else np.asarray(strata), n),
-        cluster=None if cluster is None else groups_from(np.asarray(cluster), n).codes,
-        weights=np.ones(n) if weights is None else positive_weights(np.asarray(weights), "weights"),
-        offset=np.zeros(n) if offset is None else np.asarray(offset, dtype=np.float64),
     )

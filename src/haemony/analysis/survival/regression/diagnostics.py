@@ -106,7 +106,7 @@ def proportional_hazards(fit: CoxFit, transform: Transform = "km") -> Proportion
     check_choice(transform, "transform", get_args(Transform))
     centred = fit.centred
     trend = _trend(fit, transform)
-    deaths = centred.likelihood.sets.deaths
+    deaths = fit.sets.deaths
     trend = trend - np.average(trend, weights=deaths)
     score = centred.score(trend)
     base, cross, square = (centred.information(trend**power) for power in (0, 1, 2))
@@ -131,11 +131,11 @@ def schoenfeld(fit: CoxFit) -> Schoenfeld:
     centred = fit.centred
     part = centred.likelihood
     rows = part.sets.death_rows
-    residuals = part.x[rows] - centred.mean_at_death()[part.death_event]
+    residuals = part.x.rows(rows) - centred.mean_at_death()[part.death_event]
     return Schoenfeld(
         names=fit.names,
         times=part.sets.times[part.death_event],
-        rows=fit.order[rows],
+        rows=rows,
         residuals=residuals,
         scaled=fit.coefficients + len(rows) * residuals @ fit.covariance,
     )
@@ -145,7 +145,7 @@ def martingale(fit: CoxFit) -> Floats:
     """(n,) events less the events expected, per row (Therneau, Grambsch and Fleming 1990)."""
     centred = fit.centred
     expected = centred.relative_hazard * centred.exposure()
-    return _in_given_order(fit, centred.likelihood.sets.died - expected)
+    return np.asarray(fit.sets.died - expected)
 
 
 def deviance(fit: CoxFit) -> Floats:
@@ -159,7 +159,7 @@ def deviance(fit: CoxFit) -> Floats:
 def score_residuals(fit: CoxFit) -> Floats:
     """(n, p) each row's share of the derivative of the log-likelihood."""
     require_residuals(fit)
-    return _in_given_order(fit, fit.centred.score_rows())
+    return fit.centred.score_rows()
 
 
 def dfbeta(fit: CoxFit) -> Floats:
@@ -197,15 +197,9 @@ def per_cluster(fit: CoxFit, residuals: Floats) -> Floats:
     return sums
 
 
-def _in_given_order(fit: CoxFit, values: Floats) -> Floats:
-    given = np.empty_like(values)
-    given[fit.order] = values
-    return given
-
-
 def _trend(fit: CoxFit, transform: Transform) -> Floats:
     """(K,) the function of time at each event time."""
-    sets = fit.centred.likelihood.sets
+    sets = fit.sets
     if transform == "identity":
         return sets.times
     if transform == "log":

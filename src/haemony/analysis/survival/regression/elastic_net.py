@@ -27,9 +27,10 @@ from haemony.analysis.survival.data.formula import Groups, Missing
 from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
-from haemony.analysis.survival.regression.cox import CoxData, Scaled, cox_data
+from haemony.analysis.survival.regression.cox_data import CoxData, cox_data
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood, Ties
 from haemony.analysis.survival.regression.risk_sets import RiskSets
+from haemony.analysis.survival.regression.scaled import Scaled
 
 SETTLED = 1e-7
 """The largest step of a coefficient after which Newton's next one would be below rounding error."""
@@ -180,11 +181,11 @@ class Problem:
     def slopes(self, moments: Moments) -> Floats:
         """(p,) derivatives of the log-likelihood over the total weight, covariates out included."""
         part = self.likelihood
-        return np.asarray(part.x.T @ (part.weight * part.sets.died - moments.expected) / self.total)
+        return (part.observed - part.x.total(moments.expected())) / self.total
 
     def among(self, kept: Integers) -> PartialLikelihood:
         """The likelihood of some covariates alone."""
-        return replace(self.likelihood, x=np.ascontiguousarray(self.likelihood.x[:, kept]))
+        return replace(self.likelihood, x=self.likelihood.x.among(kept))
 
     def solve(self, beta: Floats, size: float) -> tuple[Floats, Moments]:
         """The best coefficients (p,) at one lambda, from some near them."""

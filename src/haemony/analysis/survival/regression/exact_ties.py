@@ -19,10 +19,8 @@ import numpy as np
 from scipy.special import expit
 
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.regression.partial_likelihood import (
-    PartialLikelihood,
-    weighted_square,
-)
+from haemony.analysis.survival.data.columns import Covariates, weighted_square
+from haemony.analysis.survival.regression.partial_likelihood import PartialLikelihood
 
 MOST_STEPS = 60
 NEAR = 0.01
@@ -34,7 +32,7 @@ CELLS = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class ExactLikelihood:
-    """The exact partial likelihood of one data set, rows in the order of the risk sets.
+    """The exact partial likelihood of one data set.
 
     Attributes:
         untied: Breslow's likelihood of the same rows, which is exact where one patient dies.
@@ -43,26 +41,27 @@ class ExactLikelihood:
     untied: PartialLikelihood
 
     @property
-    def x(self) -> Floats:
+    def x(self) -> Covariates:
         """(n, p) covariates."""
         return self.untied.x
 
     def at(self, beta: Floats) -> ExactPoint:
         """The likelihood at coefficients (p,)."""
         moments, sets = self.untied.at(beta), self.untied.sets
-        eta, alone = moments.eta, sets.deaths == 1
+        eta, alone = self.untied.predictors(beta), sets.deaths == 1
         single = np.repeat(alone, sets.deaths)
         value = float(eta[sets.death_rows[single]].sum() - np.log(moments.s0[alone]).sum())
         score = moments.score(alone.astype(np.float64))
         information = moments.information(alone.astype(np.float64))
         dead = np.split(sets.death_rows, np.cumsum(sets.deaths)[:-1])
         for k in np.flatnonzero(~alone):
-            at_risk = np.flatnonzero((sets.first <= k) & (sets.last >= k))
+            at_risk = sets.at_risk(int(k))
             if len(dead[k]) == len(at_risk):
                 continue
-            total, mean, covariance = conditional_total(eta[at_risk], self.x[at_risk], len(dead[k]))
+            rows = self.x.rows(at_risk)
+            total, mean, covariance = conditional_total(eta[at_risk], rows, len(dead[k]))
             value += float(eta[dead[k]].sum()) - total
-            score = score + self.x[dead[k]].sum(axis=0) - mean
+            score = score + self.x.rows(dead[k]).sum(axis=0) - mean
             information = information + covariance
         return ExactPoint(value, score, information)
 

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.regression.newton import inverse
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
 
@@ -35,7 +36,7 @@ class FirthLikelihood:
     shift: float = 0.0
 
     @property
-    def x(self) -> Floats:
+    def x(self) -> Covariates:
         """(n, p) covariates."""
         return self.plain.x
 
@@ -77,7 +78,7 @@ def third_moments(at: Moments, covariance: Floats) -> Floats:
     (x - m)(x - m)ᵀ V (x - m).
     """
     part = at.likelihood
-    sets, x, event, f = part.sets, part.x, part.death_event, part.fraction
+    sets, x, event, f = part.sets, part.x.all(), part.death_event, part.fraction
     left = at.denominator
 
     def mean(weight: Floats) -> Floats:
@@ -85,8 +86,8 @@ def third_moments(at: Moments, covariance: Floats) -> Floats:
         return np.asarray(sums / left)
 
     def means(weight: Floats) -> Floats:
-        sums = sets.sum_at_risk(weight, x)[event]
-        dead = sets.sum_of_dead(weight, x)[event]
+        sums = sets.sum_at_risk(weight, part.x)[event]
+        dead = sets.sum_of_dead(weight, part.x)[event]
         return np.asarray((sums - f[:, None] * dead) / left[:, None])
 
     length = np.einsum("ij,jk,ik->i", x, covariance, x)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, lapack
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.faults import CollinearCovariates, NothingToAnalyse
 
 MOST_STEPS = 50
@@ -46,7 +47,7 @@ class Likelihood(Protocol[P_co]):
     """A log-likelihood of coefficients of covariates x (n, p)."""
 
     @property
-    def x(self) -> Floats:
+    def x(self) -> Covariates:
         """(n, p) covariates."""
 
     def at(self, beta: Floats) -> P_co:
@@ -96,7 +97,7 @@ class Maximum(Generic[P_co]):
     Attributes:
         beta: (p,) coefficients.
         moments: the likelihood there.
-        start: the likelihood at coefficients zero.
+        start: the log-likelihood at coefficients zero, or where the climb began.
         information: (p, p) there, the penalty's curvature included.
         curvature: (p,) the penalty's curvature there.
         penalty: what the penalty costs there.
@@ -108,7 +109,7 @@ class Maximum(Generic[P_co]):
 
     beta: Floats
     moments: P_co
-    start: P_co
+    start: float
     information: Floats
     curvature: Floats
     penalty: float
@@ -142,9 +143,10 @@ def maximise(
     Raises:
         CollinearCovariates: some covariates follow from others within the risk sets.
     """
-    beta = np.zeros(likelihood.x.shape[1]) if start is None else start
+    beta = np.zeros(likelihood.x.width) if start is None else start
     cost = Quadratic(np.zeros(len(beta))) if penalty is None else penalty
-    begin = here = likelihood.at(beta)
+    here = likelihood.at(beta)
+    begin = here.log_likelihood
     information = here.information() + np.diag(cost.curvature(beta))
     check_independent(information, names)
     runaway = np.zeros(len(beta), dtype=bool)

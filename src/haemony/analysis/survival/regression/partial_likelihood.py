@@ -14,6 +14,7 @@ matrix product.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -21,15 +22,15 @@ from typing import Literal
 import numpy as np
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.columns import Covariates, weighted_square
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 Ties = Literal["efron", "breslow"]
-BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class PartialLikelihood:
-    """The partial likelihood of one data set, its rows in the order of the risk sets.
+    """The partial likelihood of one data set.
 
     Attributes:
         sets: the risk sets.
@@ -40,7 +41,7 @@ class PartialLikelihood:
     """
 
     sets: RiskSets
-    x: Floats
+    x: Covariates
     weight: Floats
     offset: Floats
     ties: Ties
@@ -72,6 +73,8 @@ class PartialLikelihood:
     @cached_property
     def mean_weight(self) -> Floats:
         """(K,) the mean weight of the deaths that share an event time."""
+        if not self.weighted:
+            return np.ones(len(self.sets.deaths))
         return self.sets.sum_of_dead(self.weight) / self.sets.deaths
 
     @cached_property
@@ -80,22 +83,32 @@ class PartialLikelihood:
         return np.repeat(self.mean_weight, self.sets.deaths)
 
     @cached_property
-    def dead_weight(self) -> Floats:
-        """(n,) the weight of the rows that die, 0 for the others."""
-        return self.weight * self.sets.died
-
-    @cached_property
     def observed(self) -> Floats:
         """(p,) the weighted covariates of the rows that die, summed."""
-        return self.dead_weight @ self.x
+        return self.x.total(self._dead_weight)
+
+    @cached_property
+    def observed_offset(self) -> float:
+        """The weighted offsets of the rows that die, summed."""
+        return float(self._dead_weight @ self.offset) if self.offset.any() else 0.0
+
+    @property
+    def _dead_weight(self) -> Floats:
+        died = self.sets.died.astype(np.float64)
+        return self.weight * died if self.weighted else died
+
+    def predictors(self, beta: Floats) -> Floats:
+        """(n,) the linear predictors of coefficients (p,), offsets included."""
+        eta = self.x @ beta
+        eta += self.offset
+        return eta
 
     def at(self, beta: Floats) -> Moments:
         """Everything about the likelihood at coefficients (p,)."""
-        eta = self.x @ beta
-        eta += self.offset
+        eta = self.predictors(beta)
         with np.errstate(over="ignore"):
-            relative_hazard = np.exp(eta)
-        return Moments(self, eta, relative_hazard)
+            relative_hazard = np.exp(eta, out=eta)
+        return Moments(self, beta, relative_hazard)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +117,12 @@ class Moments:
 
     Attributes:
         likelihood: the data.
-        eta: (n,) linear predictor, offset included.
-        relative_hazard: (n,) its exponential.
+        beta: (p,) the coefficients.
+        relative_hazard: (n,) exponentials of the linear predictors.
     """
 
     likelihood: PartialLikelihood
-    eta: Floats
+    beta: Floats
     relative_hazard: Floats
 
     @property
@@ -177,10 +190,11 @@ class Moments:
         """(K,) the part of the increment to which those who die are not exposed (Efron)."""
         return self.moment(1, 1)
 
-    @property
-    def expected(self) -> Floats:
-        """(n,) weighted number of events expected of each row; not kept."""
-        return self.risk * self.exposure()
+    def expected(self, multiplier: Floats | None = None) -> Floats:
+        """(n,) weighted events expected of each row, event times times a multiplier (K,)."""
+        expected = self.exposure(multiplier)
+        expected *= self.risk
+        return expected
 
     def exposure(self, multiplier: Floats | None = None) -> Floats:
         """(n,) baseline hazard met by each row, each event time's share times a multiplier (K,)."""
@@ -195,7 +209,7 @@ class Moments:
         part = self.likelihood
         with np.errstate(divide="ignore", invalid="ignore"):
             loss = part.mean_weight @ self._over_deaths(np.log(self.denominator))
-            return float(part.dead_weight @ self.eta - loss)
+            return float(part.observed @ self.beta + part.observed_offset - loss)
 
     def score(self, multiplier: Floats | None = None) -> Floats:
         """(p,) the derivative of the log-likelihood, event times times a multiplier (K,)."""
@@ -213,8 +227,8 @@ class Moments:
         """
         u, v, tied = self._means
         if multiplier is None:
-            return weighted_square(self.likelihood.x, self.expected) - u.T @ u - v.T @ v
-        total = weighted_square(self.likelihood.x, self.risk * self.exposure(multiplier))
+            return self.likelihood.x.square(self.expected()) - u.T @ u - v.T @ v
+        total = self.likelihood.x.square(self.expected(multiplier))
         return total - weighted_square(u, multiplier) - weighted_square(v, multiplier[tied])
 
     @cached_property
@@ -242,17 +256,29 @@ class Moments:
 
     def score_rows(self) -> Floats:
         """(n, p) each row's share of the score (unweighted): the score residuals."""
+        rows = np.empty((len(self.likelihood.x), self.likelihood.x.width))
+        for part, share in self._residuals():
+            rows[part] = share
+        return rows
+
+    def score_blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Each row's share of the score, weighted, by blocks: which rows, and shares (m, p)."""
+        for part, rows in self._residuals():
+            yield part, rows * self.likelihood.weight[part, None]
+
+    def _residuals(self) -> Iterator[tuple[slice, Floats]]:
         part = self.likelihood
         a, b, c = (self.moment(fractions, 2)[:, None] for fractions in (0, 1, 2))
-        rows = part.sets.sum_while_at_risk(a * self.s1 - b * self.d1, b * self.s1 - c * self.d1)
+        met = part.sets.while_at_risk(a * self.s1 - b * self.d1, b * self.s1 - c * self.d1)
         exposure, mean = self.exposure(), self.mean_at_death()
-        for begin in range(0, len(rows), BLOCK):
-            block = slice(begin, begin + BLOCK)
-            x, died = part.x[block], part.sets.died[block]
-            rows[block] -= x * exposure[block, None]
-            rows[block] *= self.relative_hazard[block, None]
-            rows[block][died] += x[died] - mean[part.sets.last[block][died]]
-        return rows
+        for block, x in part.x.blocks():
+            place = part.sets.place[block]
+            died = place % 2 == 1
+            rows = met(block)
+            rows -= x * exposure[block, None]
+            rows *= self.relative_hazard[block, None]
+            rows[died] += x[died] - mean[place[died] // 2]
+            yield block, rows
 
     def mean_at_death(self) -> Floats:
         """(K, p) mean covariates of the risk set, averaged over the tied deaths."""
@@ -261,19 +287,3 @@ class Moments:
         sums = self._over_deaths(inverse)[:, None] * self.s1
         sums -= self._over_deaths(part.fraction * inverse)[:, None] * self.d1
         return np.asarray(sums / part.sets.deaths[:, None])
-
-
-def weighted_square(x: Floats, weight: Floats) -> Floats:
-    """The (p, p) product xᵀ diag(weight) x of x (n, p), in blocks that fit a cache.
-
-    Without negative weights each block is the square of one matrix, which BLAS takes at half the
-    price of a product.
-    """
-    total = np.zeros((x.shape[1], x.shape[1]))
-    signed = bool((weight < 0).any())
-    factor = weight if signed else np.sqrt(weight)
-    for begin in range(0, len(x), BLOCK):
-        rows = x[begin : begin + BLOCK]
-        scaled = factor[begin : begin + BLOCK, None] * rows
-        total += (rows if signed else scaled).T @ scaled
-    return total

@@ -17,10 +17,12 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.regression.cox import CoxFit, Peak, Scaled
+from haemony.analysis.survival.regression.cox import CoxFit
 from haemony.analysis.survival.regression.newton import Likelihood, Quadratic, maximise
+from haemony.analysis.survival.regression.scaled import Peak, Scaled
 
 FARTHEST = 60.0
 """How far from the estimate a limit is looked for, per standard deviation of the covariate."""
@@ -35,9 +37,9 @@ class Held:
     value: float
 
     @property
-    def x(self) -> Floats:
+    def x(self) -> Covariates:
         """(n, p - 1) covariates."""
-        return np.delete(self.whole.x, self.position, axis=1)
+        return self.whole.x.among(np.delete(np.arange(self.whole.x.width), self.position))
 
     def at(self, beta: Floats) -> HeldPoint:
         """The likelihood at the other coefficients (p - 1,)."""

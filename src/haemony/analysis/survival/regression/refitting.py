@@ -1,4 +1,4 @@
-"""A Cox model fitted again to samples of its patients, whose risk sets are sorted only once.
+"""A Cox model fitted again to samples of its patients, whose risk sets are found only once.
 
 A sample says how often each row is taken: 0, 1, 2 and so on. It is not a weighting: a patient taken
 twice dies twice, and Efron's treatment of ties counts both deaths. `RiskSets.drawn` therefore
@@ -16,12 +16,14 @@ from numpy.typing import ArrayLike
 from scipy.linalg import lapack
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, CollinearCovariates
 from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
-from haemony.analysis.survival.regression.cox import CoxFit, Scaled
+from haemony.analysis.survival.regression.cox import CoxFit
 from haemony.analysis.survival.regression.newton import Quadratic, check_independent, maximise
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
+from haemony.analysis.survival.regression.scaled import Scaled
 
 MOST_STEPS = 12
 SAME_CURVATURE = 1e-4
@@ -111,7 +113,7 @@ class Refitting:
                 reason="has exact ties, a frailty, reduced bias or an infinite coefficient",
                 remedy="resample a converged fit without them",
             )
-        return cls(fit, Scaled.of(fit.data, fit.ties, fit.centred.likelihood.sets))
+        return cls(fit, Scaled.of(fit.data, fit.ties, fit.sets))
 
     @property
     def same(self) -> Refit:
@@ -126,11 +128,11 @@ class Refitting:
     def sample(self, times: Integers) -> PartialLikelihood:
         """The likelihood of such a sample."""
         whole = self.scaled.partial
-        sets, rows = whole.sets.drawn(times[whole.sets.order])
+        sets, rows = whole.sets.drawn(times)
         return PartialLikelihood(
             sets,
-            whole.x[rows],
-            whole.weight[rows] * times[sets.order],
+            Covariates.plain(whole.x.rows(rows)),
+            whole.weight[rows] * times[rows],
             whole.offset[rows],
             whole.ties,
         )

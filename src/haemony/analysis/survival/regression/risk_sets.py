@@ -1,46 +1,45 @@
 """Who is at risk when: the sums over risk sets on which the Cox model rests.
 
-Rows are sorted once by the last event time at which they are at risk, the dead first. Rows that
-leave between two event times are then neighbours, and everything else is a sum over such segments,
-accumulated backwards in time.
+Nothing is sorted. Each row is given a place: the last event time at which it is at risk, and
+whether it dies there. Sums by place, accumulated backwards in time, are sums over risk sets.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.counts import segment_sums, stable_order, suffix_sums
+from haemony.analysis.survival.data.columns import Covariates
+from haemony.analysis.survival.data.counts import stable_order, suffix_sums, sums_by
 from haemony.analysis.survival.data.response import Grid, Surv
+
+ByRows: TypeAlias = Callable[[slice], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class RiskSets:
     """The K distinct event times of all strata, and the rows at risk at each.
 
-    Event times are ordered by stratum and then by time. A row is at risk at the event times from
-    `first` to `last`; where `first` exceeds `last` it is at risk at none, and `last` is -1.
+    Event times are ordered by stratum and then by time; rows are in the order given.
 
     Attributes:
-        order: (n,) original positions of the rows in the order used here.
-        first: (n,) first event time at which each row is at risk.
-        last: (n,) last such event time, ascending; the row's own if it dies.
-        died: (n,) whether the row dies; the dead come first among rows with the same last.
+        place: (n,) how each row leaves: 2k + 1 if it dies at event time k, 2k + 2 if that is the
+            last event time at which it is at risk, 0 if there is none.
+        entry: (n,) the last event time that each row comes too late for, K where there is none; or
+            None if all rows are under observation from the first event time of their stratum on.
         times: (K,) event times.
         stratum: (K,) stratum of each.
         bounds: (S + 1,) where each stratum's event times begin; the last entry is K.
         deaths: (K,) unweighted numbers of deaths.
     """
 
-    order: Integers
-    first: Integers
-    last: Integers
-    died: Flags
+    place: Integers
+    entry: Integers | None
     times: Floats
     stratum: Integers
     bounds: Integers
@@ -48,56 +47,61 @@ class RiskSets:
 
     @classmethod
     def of(cls, response: Surv, strata: Integers) -> Self:
-        """Sort a response (n,) with strata codes (n,) into risk sets."""
+        """Find the risk sets of a response (n,) with strata codes (n,)."""
         grid = Grid.of(response)
         size, died = len(grid.times), response.died
-        floor = strata * size
-        places = [floor + grid.stop, floor if grid.start is None else floor + grid.start + 1]
-        known, (stop, entry) = _compact(places, size * (int(strata.max(initial=0)) + 1))
-        found = np.bincount(stop[died], minlength=known.size)
+        cells = size * (int(strata.max(initial=0)) + 1)
+        stop = grid.stop if cells == size else grid.stop + strata * size
+        start = None if grid.start is None else grid.start + 1 + strata * size
+        known, stop, start = _compact(stop, start, cells)
+        found = np.bincount(stop[died], minlength=len(known))
         event = np.flatnonzero(found)
         before = np.concatenate([[0], np.cumsum(found > 0)])
-        first, last = before[entry], before[stop + 1] - 1
-        last[first > last] = -1
-        order = stable_order(2 * last + 2 - died)
         stratum, time = np.divmod(known[event], size)
+        bounds = _bounds(stratum)
+        begins = np.searchsorted(known[event], np.arange(cells // size) * size)
+        first = begins[strata] if start is None else before[start]
+        last = before[1:][stop] - 1
+        place = 2 * last + 2 - died
+        place[first > last] = 0
         return cls(
-            order=order,
-            first=first[order],
-            last=last[order],
-            died=died[order],
+            place=place,
+            entry=None if start is None else _entry(first, begins[strata], last, len(event)),
             times=grid.times[time],
             stratum=stratum,
-            bounds=_bounds(stratum),
+            bounds=bounds,
             deaths=found[event],
         )
+
+    @property
+    def last(self) -> Integers:
+        """(n,) last event time at which each row is at risk, -1 where there is none."""
+        return (self.place + 1) // 2 - 1
+
+    @property
+    def died(self) -> Flags:
+        """(n,) whether each row dies."""
+        return np.asarray(self.place % 2 == 1)
 
     @cached_property
     def death_rows(self) -> Integers:
         """(E,) rows that die, in the order of their event times."""
-        return np.flatnonzero(self.died)
+        dead = np.flatnonzero(self.died)
+        return dead[stable_order(self.place[dead])]
 
     @cached_property
-    def cuts(self) -> Integers:
-        """(2K + 1,) the row where each event time's dead begin, and where its others begin."""
-        segment = 2 * self.last + 2 - self.died
-        return np.cumsum(np.bincount(segment, minlength=2 * len(self.times) + 1)).astype(np.intp)
+    def _by_place(self) -> Integers:
+        return stable_order(self.place)
 
-    @cached_property
-    def late(self) -> Integers:
-        """(L,) rows that come under observation after the first event of their stratum, sorted."""
-        begins = np.zeros(len(self.times) + 1, dtype=bool)
-        begins[self.bounds] = True
-        late = np.flatnonzero(~begins[self.first] & (self.last >= 0))
-        return late[stable_order(self.first[late])]
+    def at_risk(self, event: int) -> Integers:
+        """(m,) rows at risk at one event time."""
+        end = self.bounds[np.searchsorted(self.bounds, event, side="right")]
+        present = (self.place > 2 * event) & (self.place <= 2 * end)
+        if self.entry is not None:
+            present &= (self.entry < event) | (self.entry == len(self.times))
+        return np.flatnonzero(present)
 
-    @cached_property
-    def _late_cuts(self) -> Integers:
-        """(K + 1,) where the late rows begin that were not yet at risk at each event time."""
-        found = np.bincount(self.first[self.late] - 1, minlength=len(self.times))
-        return np.concatenate([[0], np.cumsum(found)])
-
-    def sums(self, weight: Floats, values: Floats | None = None) -> tuple[Floats, Floats]:
+    def sums(self, weight: Floats, values: Covariates | None = None) -> tuple[Floats, Floats]:
         """Sums of weights (n,), or of weight · values, at each event time: at risk, and dying.
 
         Args:
@@ -107,26 +111,19 @@ class RiskSets:
         Returns:
             (K,) or (K, p) sums over the rows at risk, and over the rows that die.
         """
-        if values is None:
-            leaving = segment_sums(weight, self.cuts)
-        else:
-            leaving = _segment_products(weight, values, self.cuts)
-        dying = leaving[0::2]
-        at_risk = self._backwards(dying + leaving[1::2])
-        if self.late.size:
-            absent = weight[self.late]
-            if values is None:
-                entering = segment_sums(absent, self._late_cuts)
-            else:
-                entering = _segment_products(absent, values, self._late_cuts, self.late)
-            at_risk = at_risk - self._backwards(entering)
+        leaving = total_by(self.place, weight, values, 2 * len(self.times) + 1)
+        dying = leaving[1::2]
+        at_risk = self._backwards(dying + leaving[2::2])
+        if self.entry is not None:
+            entering = total_by(self.entry, weight, values, len(self.times) + 1)
+            at_risk = at_risk - self._backwards(entering[:-1])
         return at_risk, dying
 
-    def sum_at_risk(self, weight: Floats, values: Floats | None = None) -> Floats:
+    def sum_at_risk(self, weight: Floats, values: Covariates | None = None) -> Floats:
         """The first of `sums`: over the rows at risk at each event time."""
         return self.sums(weight, values)[0]
 
-    def sum_of_dead(self, weight: Floats, values: Floats | None = None) -> Floats:
+    def sum_of_dead(self, weight: Floats, values: Covariates | None = None) -> Floats:
         """The second of `sums`: over the rows that die at each event time."""
         return self.sums(weight, values)[1]
 
@@ -137,44 +134,54 @@ class RiskSets:
             values: of the event times.
             shielded: (K, ...) what those who die there are spared.
         """
+        return self.while_at_risk(values, shielded)(slice(None))
+
+    def while_at_risk(self, values: Floats, shielded: Floats | None = None) -> ByRows:
+        """The same, for the rows of a slice at a time."""
         met = self._forwards(values)
-        by_segment = np.zeros((2 * len(met) + 1, *met.shape[1:]))
-        by_segment[1:] = np.repeat(met, 2, axis=0)
+        by_place = np.zeros((2 * len(met) + 1, *met.shape[1:]))
+        by_place[1::2] = by_place[2::2] = met
         if shielded is not None:
-            by_segment[1::2] -= shielded
-        total = np.repeat(by_segment, np.diff(self.cuts, prepend=0), axis=0)
-        if self.late.size:
-            total[self.late] -= met[self.first[self.late] - 1]
-        return total
+            by_place[1::2] -= shielded
+        entry, before = self.entry, with_zero(met)
+
+        def sums(part: slice) -> Floats:
+            total = by_place[self.place[part]]
+            if entry is not None:
+                total -= before[entry[part]]
+            return total
+
+        return sums
 
     def drawn(self, times: Integers) -> tuple[Self, Integers]:
-        """The risk sets of a sample that holds each row so many times (n,), without sorting anew.
+        """The risk sets of a sample that holds each row so many times (n,), found from these.
 
         Rows are not repeated: `deaths` counts the repeats, and whoever sums over rows multiplies
         their weights by the repeats.
 
         Returns:
-            The risk sets, and the rows (m,) of this order that are in the sample.
+            The risk sets, and the rows (m,) that are in the sample, in the order of their places,
+            so that those which are summed together lie together.
         """
-        rows = np.flatnonzero(times)
-        died = self.died[rows]
-        deaths = np.bincount(
-            self.last[rows][died], times[rows][died], minlength=len(self.times)
-        ).astype(np.intp)
+        rows = self._by_place[times[self._by_place] > 0]
+        place, size = self.place[rows], len(self.times)
+        dead = place % 2 == 1
+        deaths = np.bincount(place[dead] // 2, times[rows][dead], size).astype(np.intp)
         kept = np.flatnonzero(deaths)
         before = np.concatenate([[0], np.cumsum(deaths > 0)])
-        first, last = before[self.first[rows]], before[self.last[rows] + 1] - 1
-        never = first > last
-        last[never] = -1
-        if never.any():
-            front = stable_order((~never).astype(np.intp))
-            rows, first, last, died = rows[front], first[front], last[front], died[front]
+        begins = before[self.bounds]
+        last = before[(place + 1) // 2] - 1
+        opened = begins[np.searchsorted(self.bounds, (place + 1) // 2 - 1, side="right") - 1]
+        first = opened
+        if self.entry is not None:
+            late = self.entry[rows]
+            first = np.where(late < size, before[np.minimum(late + 1, size)], opened)
+        moved = 2 * last + 2 - dead
+        moved[(first > last) | (place == 0)] = 0
         stratum = self.stratum[kept]
         sample = type(self)(
-            order=self.order[rows],
-            first=first,
-            last=last,
-            died=died,
+            place=moved,
+            entry=None if self.entry is None else _entry(first, opened, last, len(kept)),
             times=self.times[kept],
             stratum=stratum,
             bounds=_bounds(stratum),
@@ -199,22 +206,40 @@ class RiskSets:
         return sums
 
 
-def _segment_products(
-    weight: Floats, values: Floats, cuts: Integers, rows: Integers | None = None
-) -> Floats:
-    """Sums (m, p) of weight · values between m + 1 cuts of all rows, or of the rows given."""
-    taken = np.arange(len(weight), dtype=np.int32) if rows is None else rows.astype(np.int32)
-    begin, ends = int(cuts[0]), (cuts - cuts[0]).astype(np.int32)
-    chooser = csr_array((weight[begin:], taken[begin:], ends), shape=(len(cuts) - 1, len(values)))
-    return np.asarray(chooser @ values)
+def total_by(place: Integers, weight: Floats, values: Covariates | None, size: int) -> Floats:
+    """Sums (size, ...) by place (n,) of weights (n,), or of weight · values (n, p)."""
+    if values is None:
+        return sums_by(place, weight, size)
+    return values.total_by(place, weight, size)
 
 
-def _compact(places: list[Integers], size: int) -> tuple[Integers, list[Integers]]:
-    """Places below a size as positions among the places known, which are all if there are few."""
-    if size <= 4 * len(places[0]) + 10_000:
-        return np.arange(size), places
-    known, position = np.unique(np.concatenate(places), return_inverse=True)
-    return known, np.split(position, len(places))
+def with_zero(values: Floats) -> Floats:
+    """Values (K, ...) of the event times, and zeros (K + 1, ...) for the time that is none."""
+    return np.concatenate([values, np.zeros((1, *values.shape[1:]))])
+
+
+def _entry(first: Integers, opened: Integers, last: Integers, size: int) -> Integers:
+    """(n,) the last event time that each row comes too late for, a size where there is none.
+
+    Args:
+        first: (n,) the first event time at which each row is under observation.
+        opened: (n,) the first event time of its stratum.
+        last: (n,) the last event time at which it is at risk.
+        size: how many event times there are.
+    """
+    return np.where((first > opened) & (first <= last), first - 1, size)
+
+
+def _compact(
+    stop: Integers, start: Integers | None, cells: int
+) -> tuple[Integers, Integers, Integers | None]:
+    """Cells of stratum and time as positions among those in use, which are all if there are few."""
+    if cells <= 4 * len(stop) + 10_000:
+        return np.arange(cells), stop, start
+    both = stop if start is None else np.concatenate([stop, start])
+    known, position = np.unique(both, return_inverse=True)
+    n = len(stop)
+    return known, position[:n], None if start is None else position[n:]
 
 
 def _bounds(stratum: Integers) -> Integers:

@@ -22,6 +22,7 @@ from scipy.special import digamma, gammaln
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.data.counts import sums_by
 from haemony.analysis.survival.data.formula import Distribution, Groups
 from haemony.analysis.survival.faults import BadCovariate
@@ -195,11 +196,11 @@ def fit_shared(
     """Fit covariates and frailty together, the variance as given or as estimated.
 
     Args:
-        likelihood: of the covariates alone, rows in the order of its risk sets.
+        likelihood: of the covariates alone.
         names: (p,) of the covariates.
         span: (p,) largest less smallest value of each.
         ridge: (p,) weights of a ridge.
-        shared: the frailty, rows in the same order.
+        shared: the frailty.
 
     Raises:
         BadCovariate: too many groups, or just one.
@@ -213,7 +214,7 @@ def fit_shared(
     search = Search(
         likelihood=PartialLikelihood(
             likelihood.sets,
-            np.hstack([likelihood.x, indicators]),
+            Covariates.plain(np.hstack([likelihood.x.all(), indicators])),
             likelihood.weight,
             likelihood.offset,
             likelihood.ties,
