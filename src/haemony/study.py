@@ -39,6 +39,7 @@ from haemony.analysis.answers import (
     find_subgroups,
     find_survival,
     find_time_dependent,
+    find_weighted,
 )
 from haemony.analysis.blocks import Baseline, ComutationBlock, Sensitivity, StatesBlock
 from haemony.analysis.cautions import Setting, cautions, worst_first
@@ -409,7 +410,7 @@ def _check_recorded(protocol: Protocol, known: Disease, members: pl.DataFrame) -
             raise NotRecorded(key, label, [name])
 
 
-_NEEDED = {"by", "strata", "exposure", "effect", "within", "formula", "adjust"}
+_NEEDED = {"by", "strata", "exposure", "effect", "within", "formula", "adjust", "given"}
 """The keys of a block whose elements it cannot do without."""
 
 OWNER = "owner"
@@ -540,6 +541,7 @@ def _answer(protocol: Protocol, ground: Ground, watch: Watch) -> Answers:
         states=_each(protocol.states, lambda b: find_states(ground, b), watch),
         comutations=_each(protocol.comutations, lambda b: find_comutation(ground, b), watch),
         predictions=_each(protocol.predictions, lambda b: find_prediction(ground, b), watch),
+        weighted=_each(protocol.weighted, lambda b: find_weighted(ground, b, days), watch),
     )
 
 

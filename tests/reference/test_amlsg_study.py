@@ -128,3 +128,43 @@ def test_quality_and_conditions_travel_with_the_numbers(written: dict[str, Any])
     assert source["level"] >= 0
     assert source["conditions"] == ["DUO:0000042"]
     assert written["provenance"]["in_silico"] is False
+
+
+def test_the_template_of_an_external_control_gives_the_figures_of_r(
+    amlsg_release: hm.Release, tmp_path: Path
+) -> None:
+    """AMLSG 07-04 beside HD98A weighted to look like it: `glm`, then `coxph` and `survfit`.
+
+    R 4.2 with survival 3.5-3: hazard ratio 0.82690 (0.70435 to 0.97077), three-year survival
+    0.48206 and 0.52993. Only 3 patients of HD98B are under 61; nothing is written of them.
+    """
+    plan = study.load(study.new(tmp_path / "plan", "external-control"))
+
+    result = study.run(plan, amlsg_release)
+
+    (found,) = result.weighted
+    assert found.groups == (
+        ("AML HD98A", 502, 293),
+        ("AML HD98B", 3, 2),
+        ("AMLSG 07-04", 681, 342),
+    )
+    pair, small = found.pairs
+    ratio = pair.weighted.effects[0]
+    assert (ratio.value, ratio.lower, ratio.upper) == pytest.approx(
+        (0.8268981598, 0.7043487399, 0.9707699153), rel=1e-8
+    )
+    later = next(at for at in pair.at if at.days == pytest.approx(3 * 365.25))
+    assert later.others is not None
+    assert later.treated is not None
+    assert (later.others.value, later.treated.value) == pytest.approx(
+        (0.4820623690, 0.5299330888), abs=1e-9
+    )
+    assert (later.others.lower, later.treated.upper) == pytest.approx(
+        (0.4384899083, 0.5692915129), abs=1e-9
+    )
+    assert pair.worst < 0.02
+    assert small.others == "AML HD98B"
+    assert {"groups hardly overlap", "groups still differ"} <= {
+        one.doubt.value for one in result.cautions if one.key == "weighted[1]"
+    }
+    assert all(change.compared and not change.refused for change in result.sensitivities)

@@ -90,6 +90,20 @@ def test_an_exposure_counts_from_its_day_on() -> None:
     assert found.model.effects[0].value == pytest.approx(float(np.exp(fit.coefficients[0])))
 
 
+def test_exposure_before_the_origin_counts_from_it_and_is_told() -> None:
+    """Two patients had their transplant before day 0: exposed from the start, and told."""
+    text = '[[time_dependent]]\ntitle = "X"\nendpoint = "os"\nexposure = "transplant_day"\n'
+    table = EIGHT.with_columns(transplant_day=pl.Series([-10, -60, None, None, 20, 24, None, 200]))
+
+    (found,) = run(text, table).time_dependent
+
+    assert found.exposed == 5
+    assert found.model.notes[0] == (
+        "Transplant before day 0 of the source in 2 patients, who count as exposed from then on"
+    )
+    assert not any("before day 0" in note for note in found.naive.notes)
+
+
 def test_only_exposures_that_count_are_exposures() -> None:
     """A transplant in another phase is none; an unknown phase does not meet the criterion."""
     phases = ["CR1", "CR2", None, None, None, "CR1", None, "CR1"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -252,6 +256,282 @@ class TestAverages:
             causal.standardise("Surv(days, died) ~ age", patients(), treatment="arm", times=[9])
         with pytest.raises(BeyondFollowUp):
             causal.standardise("Surv(days, died) ~ arm", patients(), treatment="arm", times=[9e9])
+
+
+class TestTimes:
+    """A number that nobody was followed to is refused, whoever is asked for it."""
+
+    @staticmethod
+    def ask(analysis: str, times: float, table: pl.DataFrame | None = None) -> object:
+        """Ask one analysis for its figures at some times."""
+        table = patients() if table is None else table
+        if analysis in {"difference", "bootstrap"}:
+            found = causal.iptw_curves("Surv(days, died) ~ arm", table, given="age")
+            if analysis == "difference":
+                return found.difference(times)
+            return found.bootstrap(times, seed=1, runs=3)
+        options: dict[str, Any] = {"treatment": "arm", "times": times}
+        if analysis == "doubly_robust":
+            options |= {"given": "age", "censoring": "1"}
+        estimator = getattr(causal, analysis)
+        return estimator("Surv(days, died) ~ arm + age", table, **options)
+
+    ANALYSES = ("standardise", "doubly_robust", "difference", "bootstrap")
+
+    @pytest.mark.parametrize("analysis", ANALYSES)
+    @pytest.mark.parametrize("times", [float("nan"), -1, "30", None, [], [20, None]])
+    def test_no_time_is_refused_with_the_last_follow_up(self, analysis: str, times: object) -> None:
+        """Missing, negative, words, nothing: the answer names until when there is one."""
+        last = "1451" if analysis == "standardise" else "1171"
+
+        with pytest.raises(BadCovariate, match=f"give numbers from 0 to {last}, the last follow"):
+            self.ask(analysis, times)
+
+    @pytest.mark.parametrize("analysis", ANALYSES)
+    @pytest.mark.parametrize("times", [1e5, float("inf")])
+    def test_beyond_follow_up_is_refused(self, analysis: str, times: float) -> None:
+        """So is a time after the last one of a treatment, and infinity."""
+        with pytest.raises(BeyondFollowUp, match=r"choose a horizon of at most 1\d\d1"):
+            self.ask(analysis, times)
+
+    def test_a_treatment_is_followed_no_longer_than_its_patients(self) -> None:
+        """Doubly robust: the other arm's follow-up does not lend itself."""
+        table = patients().with_columns(
+            days=pl.when(pl.col("arm") == 1)
+            .then(pl.col("days").clip(upper_bound=200))
+            .otherwise("days"),
+            died=pl.when((pl.col("arm") == 1) & (pl.col("days") > 199)).then(0).otherwise("died"),
+        )
+
+        with pytest.raises(BeyondFollowUp, match="'arm=1' \\(last time 200\\)"):
+            self.ask("doubly_robust", 500, table)
+
+    def test_where_all_have_died_every_time_is_known(self) -> None:
+        """Nobody is left in either arm: survival afterwards is zero, not unknown."""
+        table = patients().with_columns(died=pl.lit(1))
+        found = causal.iptw_curves("Surv(days, died) ~ arm", table, given="age")
+
+        assert found.difference(1e5)["difference"].to_list() == pytest.approx([0], abs=1e-12)
+
+    def test_a_bootstrap_needs_runs(self) -> None:
+        """One resample has no spread."""
+        found = causal.iptw_curves("Surv(days, died) ~ arm", patients(), given="age")
+
+        with pytest.raises(BadCovariate, match="'runs' is no number of resamples"):
+            found.bootstrap([20], seed=1, runs=1)
+
+    @pytest.mark.parametrize("wrong", ["30", None, True, float("nan"), float("inf"), 0])
+    def test_lengths_of_time_are_positive_numbers(self, wrong: float) -> None:
+        """Landmarks, intervals, grace periods and horizons."""
+        for call in (
+            lambda: causal.landmark(TRIAL, patients(), at=wrong),
+            lambda: causal.sequential_trials(TRIAL, patients(), every=wrong),
+            lambda: causal.clone_censor_weight(TRIAL, patients(), grace=wrong),
+        ):
+            with pytest.raises(BadCovariate, match="positive time"):
+                call()
+
+
+class TestLeftOut:
+    """No row leaves an analysis without being told of."""
+
+    TABLE = patients().with_columns(
+        age=pl.when(pl.int_range(pl.len()) < 7).then(None).otherwise("age"),
+        days=pl.when(pl.int_range(pl.len()) == 7).then(None).otherwise("days"),
+    )
+
+    @pytest.mark.parametrize(
+        ("analysis", "rows"),
+        [
+            (lambda t: causal.iptw_curves("Surv(days, died) ~ arm", t, given="age"), 8),
+            (lambda t: causal.iptw_cox("Surv(days, died) ~ arm", t, given="age"), 8),
+            (
+                lambda t: causal.standardise(
+                    "Surv(days, died) ~ arm + age", t, treatment="arm", times=[20]
+                ),
+                8,
+            ),
+            (
+                lambda t: causal.doubly_robust(
+                    "Surv(days, died) ~ arm",
+                    t,
+                    treatment="arm",
+                    given="age",
+                    censoring="1",
+                    times=[20],
+                ),
+                8,
+            ),
+            (lambda t: causal.propensity("arm ~ age", t), 7),
+            (lambda t: causal.match(causal.propensity("arm ~ age", t)), 7),
+            (lambda t: causal.time_dependent(TRIAL, t), 8),
+            (lambda t: causal.landmark(TRIAL, t, at=20), 8),
+            (lambda t: causal.sequential_trials(TRIAL, t, every=30), 8),
+            (lambda t: causal.clone_censor_weight(TRIAL, t, grace=60), 8),
+            (lambda t: causal.naive_ever_exposed(TRIAL, t), 8),
+            (lambda t: causal.immortal_time(t, "graft", "days"), 1),
+        ],
+    )
+    def test_results_print_how_many_and_why(
+        self, analysis: Callable[[pl.DataFrame], object], rows: int
+    ) -> None:
+        """The count, and the variables that are missing."""
+        said = str(analysis(self.TABLE))
+
+        missing = {8: "missing in", 7: "(age missing in 7)", 1: "(days missing in 1)"}[rows]
+        assert f"left out: {rows} row" in said
+        assert missing in said
+
+    def test_exposure_before_time_zero_is_told_and_can_count(self) -> None:
+        """A trial enrols nobody who has had the treatment; asked to, it counts them from zero."""
+        table = patients().with_columns(
+            graft=pl.when(pl.int_range(pl.len()) < 5).then(-30.0).otherwise("graft")
+        )
+
+        without = causal.time_dependent(TRIAL, table)
+        started = causal.time_dependent(replace(TRIAL, earlier="from the start"), table)
+
+        assert without.n == started.n - 5
+        assert "5 patients with transplant before remission left out" in without.notes[0]
+        assert "left out: 5 rows, transplant before remission" in str(without)
+        assert "5 patients with transplant before remission counted as exposed" in started.notes[0]
+        begins = started.rows.filter(pl.col("trial_patient") < 5)
+        assert begins.select("trial_start", "transplant").unique().rows() == [(0.0, 1)]
+        with pytest.raises(BadCovariate, match="'earlier' is not a known choice"):
+            replace(TRIAL, **dict.fromkeys(["earlier"], "never"))
+
+    def test_infinity_is_no_day(self) -> None:
+        """Neither for an exposure, where it would read as never, nor for follow-up."""
+        for name in ("graft", "days"):
+            table = patients().with_columns(
+                pl.when(pl.int_range(pl.len()) < 3)
+                .then(float("inf"))
+                .otherwise(pl.col(name))
+                .alias(name)
+            )
+
+            with pytest.raises(BadResponse, match=f"'{name}' is infinite in 3 rows"):
+                causal.time_dependent(TRIAL, table)
+            with pytest.raises(BadResponse, match=f"'{name}' is infinite in 3 rows"):
+                causal.immortal_time(table, "graft", "days")
+
+
+class TestNothingToCompare:
+    """What cannot be compared is refused with its cause, never with another library's error."""
+
+    def test_no_trial_of_the_sequence_has_both_groups(self) -> None:
+        """All are exposed at time zero, or nobody ever."""
+        everybody = patients().with_columns(graft=pl.lit(0.0))
+        nobody = patients().with_columns(graft=pl.lit(None))
+
+        with pytest.raises(causal.NobodyLeft, match="no trial every 30 days has patients in both"):
+            causal.sequential_trials(TRIAL, everybody, every=30)
+        with pytest.raises(causal.NobodyLeft, match="nobody follows the strategy 'transplant'"):
+            causal.sequential_trials(TRIAL, nobody, every=30)
+
+    @pytest.mark.parametrize("name", ["days", "died", "age"])
+    def test_a_column_without_any_value(self, name: str) -> None:
+        """The variable that nobody has is named."""
+        table = patients().with_columns(pl.lit(None).alias(name))
+
+        with pytest.raises(
+            NothingToAnalyse, match=f"120 rows, incomplete \\({name} missing in 120"
+        ):
+            causal.sequential_trials(TRIAL, table, every=30)
+
+    def test_immortal_time_of_nobody(self) -> None:
+        """Without an end of follow-up there is no time."""
+        with pytest.raises(NothingToAnalyse, match="nobody has a time 'days'"):
+            causal.immortal_time(patients().with_columns(days=pl.lit(None)), "graft", "days")
+
+    def test_a_treatment_that_decides_the_event_has_no_standard_error(self) -> None:
+        """Nobody treated dies: their average survival is one, and how surely is not known."""
+        table = patients().with_columns(
+            died=pl.when(pl.col("arm") == 1).then(0).otherwise(pl.col("died"))
+        )
+
+        found = causal.standardise(
+            "Surv(days, died) ~ arm + age", table, treatment="arm", times=[60]
+        )
+
+        assert found.table()["std_err"].to_list() == [None, None]
+        assert found.difference()["lower"].to_list() == [None]
+        assert "no standard errors are known" in str(found)
+
+    def test_an_infinite_ratio_is_printed_as_such(self) -> None:
+        """Not as a number with limits that are none."""
+        table = patients().with_columns(
+            died=pl.when(pl.col("graft").is_null()).then(0).otherwise(1)
+        )
+
+        assert "hazard ratio without a finite estimate" in str(causal.time_dependent(TRIAL, table))
+
+    def test_patients_who_die_are_counted_once(self) -> None:
+        """Also where they take part in several trials; their rows are told beside."""
+        found = causal.sequential_trials(TRIAL, patients(), every=30)
+
+        died = found.rows.filter(pl.col("trial_event") == 1)["trial_patient"].n_unique()
+        assert found.fit.events > died
+        assert f"events = {died} (in {found.fit.events} rows)" in str(found)
+
+    def test_no_score_looks_ahead(self) -> None:
+        """Neither the follow-up nor the treatment itself explains who is treated."""
+        for given in ("days", "age + log1p(days)"):
+            with pytest.raises(causal.LooksAhead, match="the score uses days"):
+                causal.iptw_cox("Surv(days, died) ~ arm", patients(), given=given)
+            with pytest.raises(causal.LooksAhead, match="the score uses days"):
+                causal.doubly_robust(
+                    "Surv(days, died) ~ arm",
+                    patients(),
+                    treatment="arm",
+                    given=given,
+                    censoring="1",
+                    times=[20],
+                )
+        with pytest.raises(BadFormula, match="on both of its sides"):
+            causal.propensity("arm ~ arm + age", patients())
+
+    @pytest.mark.parametrize("name", ["trial_start", "trial_weight", "trial_patient"])
+    def test_columns_are_not_written_over(self, name: str) -> None:
+        """A confounder whose name the analysis needs itself would be replaced, so it is refused."""
+        with pytest.raises(BadCovariate, match=f"'{name}' is a name that the analysis needs"):
+            replace(TRIAL, confounders=f"age + {name}")
+        with pytest.raises(BadCovariate, match="'iptw_weight' is a name"):
+            causal.iptw_cox(
+                "Surv(days, died) ~ iptw_weight",
+                patients().rename({"arm": "iptw_weight"}),
+                given="age",
+            )
+
+    def test_incidences_have_no_difference_of_survival(self) -> None:
+        """With several kinds of event the refusal says what to read instead."""
+        table = patients().with_columns(died=pl.int_range(pl.len()) % 3)
+        found = causal.iptw_curves("Surv(days, died) ~ arm", table, given="age")
+
+        with pytest.raises(BadCovariate, match="incidences of several kinds of event; read them"):
+            found.difference(20)
+
+    def test_options_that_are_none(self) -> None:
+        """A caliper, an order, quantiles, weights, measures."""
+        score = causal.propensity("arm ~ age", patients())
+        curves = causal.iptw_curves("Surv(days, died) ~ arm", patients(), given="age")
+        calls: list[tuple[str, Callable[[Any], object], Any]] = [
+            ("'caliper' is not positive", lambda one: causal.match(score, caliper=one), "0.2"),
+            ("'order' is not a known", lambda one: causal.match(score, order=one), "nearest"),
+            ("not a pair of quantiles", lambda one: score.weights(truncate=one), (0.1,)),
+            ("not a pair of quantiles", lambda one: score.weights(truncate=one), 0.5),
+            ("not a pair of quantiles", lambda one: score.weights(truncate=one), ("a", "b")),
+            ("'weights' are not 120 numbers", score.balance, np.ones(3)),
+            ("'weights' are not 120 numbers", score.balance, np.zeros(120)),
+            ("'weights' are not 120 numbers", score.balance, np.full(120, np.nan)),
+            ("'measure' is not a known", lambda one: causal.e_value(2.0, measure=one), "ratio"),
+            ("not a positive ratio", causal.e_value, "2"),
+            ("'time' is 2 times", curves.difference, [20, 40]),
+        ]
+
+        for says, call, wrong in calls:
+            with pytest.raises(BadCovariate, match=says):
+                call(wrong)
 
 
 class TestEValue:

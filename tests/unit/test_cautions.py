@@ -86,6 +86,23 @@ def test_what_is_known_at_the_origin_is_no_immortal_time() -> None:
     assert Doubt.IMMORTAL_TIME not in doubts(warned(text, table, origin="transplant"))
 
 
+def test_a_prediction_from_the_future_is_named() -> None:
+    """Response to induction is not known at diagnosis, when the prediction is made."""
+    responses = ["complete remission", "refractory"] * 200
+    table = cohort().with_columns(induction_response=pl.Series(responses))
+    text = (
+        '[[prediction]]\ntitle = "P"\nendpoint = "os"\nmodels = ["cox"]\nsplits = 2\n'
+        'groups = { clinical = ["age_at_diagnosis"], course = ["induction_response"] }\n'
+    )
+
+    (caution,) = warned(text, table)
+
+    assert (caution.doubt, caution.key) == (Doubt.IMMORTAL_TIME, "prediction[1]")
+    assert "known only at the response and is used from day 0 on" in caution.cause
+    assert "take it out of `groups`" in caution.remedy
+    assert warned(text.replace(', course = ["induction_response"]', "")) == []
+
+
 def test_the_naive_analysis_is_biased_and_says_so() -> None:
     """A transplant without any effect looks protective when its time before counts as after."""
     text = '[[time_dependent]]\ntitle = "X"\nendpoint = "os"\nexposure = "transplant_day"\n'

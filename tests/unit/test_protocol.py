@@ -121,6 +121,14 @@ HEAD = 'title = "T"\nquestion = "Q"\nseed = 1\n'
             r"rmst\[1\].horizon: is not positive",
         ),
         (
+            '[[rmst]]\ntitle = "R"\nendpoint = "os"\nhorizon = nan',
+            r"rmst\[1\].horizon: is not a finite number",
+        ),
+        (
+            '[[kaplan_meier]]\ntitle = "K"\nendpoint = "os"\nat = [1, inf]',
+            r"kaplan_meier\[1\].at: is not a list of rising numbers",
+        ),
+        (
             '[[cox]]\ntitle = "C"\nendpoint = "os"\nformula = "sex"\npopulation = "fit"',
             r"cox\[1\].population: there is no population 'fit'; name one that",
         ),

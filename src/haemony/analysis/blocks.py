@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from haemony.analysis.causal.propensity import Estimand
 from haemony.analysis.cohorts import Criterion
 from haemony.analysis.describe import Comparison
 from haemony.analysis.survival.data.formula import read as read_formula
@@ -370,6 +371,41 @@ class PredictionBlock:
         return tuple(name for names in self.groups.values() for name in names)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedBlock:
+    """Groups nobody drew lots for, weighted to be alike (inverse probability of treatment).
+
+    One group is compared with each of the others. For each pair the chance of being in it is
+    estimated from what was known at the origin; patients weighted by its inverse stand for one
+    population.
+
+    Attributes:
+        title: its heading.
+        endpoint: an endpoint of the disease, such as "os".
+        by: the element whose groups are compared, such as "study".
+        given: what the group may depend on: the right side of a formula.
+        treated: the value of `by` that is compared with each other one; the last unless given.
+        estimand: whom the weighted patients stand for: "ate" everybody of the pair, "att" the
+            treated, "atc" the others, "overlap" and "matching" those who could have been either.
+        truncate: the two quantiles to which weights are drawn in; none unless given.
+        at: when survival is printed, in the time unit of the report.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str] = "weighted"
+    title: str
+    endpoint: str
+    by: str
+    given: str
+    treated: str = ""
+    estimand: Estimand = "ate"
+    truncate: tuple[float, ...] = ()
+    at: tuple[float, ...] = (1.0, 3.0, 5.0)
+    population: str = ""
+    key: str = _key()
+
+
 PREDICTORS = ("cox", "lasso", "random effects")
 """The models that a prediction can name."""
 
@@ -439,6 +475,7 @@ Block = (
     | StatesBlock
     | ComutationBlock
     | PredictionBlock
+    | WeightedBlock
 )
 """An analysis of a plan."""
 

@@ -19,6 +19,7 @@ from haemony.analysis.blocks import (
     LateEntry,
     Pooling,
     TimeDependentBlock,
+    WeightedBlock,
     covariates,
 )
 from haemony.analysis.clocks import ENTRY, Clock
@@ -32,6 +33,7 @@ from haemony.analysis.evidence import (
     Regression,
     Source,
     SurvivalFound,
+    WeightedFound,
 )
 from haemony.model.endpoint import Anchor
 from haemony.model.errors import HaemonyError
@@ -45,6 +47,10 @@ SMALL_GROUP = 10
 TESTS = 10
 """Tests from which on chance findings are expected."""
 ALPHA = 0.05
+DIFFERENT = 0.1
+"""Austin PC (2009) Statistics in Medicine 28:3083-3107: a standardised difference that matters."""
+STRANGE = 0.1
+"""The share of patients unlike the other group from which on a comparison extrapolates."""
 AT_RISK = 10
 """Patients at risk below which the tail of a curve says little."""
 
@@ -88,6 +94,7 @@ def cautions(answers: Answers, setting: Setting) -> tuple[Caution, ...]:
         *_of_exposures(answers),
         *(c for found in answers.survival for c in _of_curves(found, setting)),
         *(c for found in answers.landmarks for c in _of_landmark(found, setting)),
+        *(c for found in answers.weighted for c in _of_weighted(found)),
         *_of_subgroups(answers),
         *_multiple(answers),
     )
@@ -104,6 +111,7 @@ def p_values(answers: Answers) -> int:
         + sum(1 for found in answers.landmarks if found.test)
         + sum(len(found.model.effects) for found in answers.landmarks if found.model)
         + sum(len(found.model.effects) for found in answers.time_dependent)
+        + sum(2 * len(found.pairs) for found in answers.weighted)
         + sum(1 for found in answers.subgroups for part in found.parts if part.interaction)
         + sum(1 for t in answers.baselines for v in t.table.variables if v.test)
     )
@@ -169,25 +177,21 @@ def _of_clock(clock: Clock, setting: Setting) -> Iterator[Caution]:
 
 def _immortal(answers: Answers, setting: Setting) -> Iterator[Caution]:
     """Values of the future used as if they were known at the origin."""
-    for key, title, clock, names in _baseline_uses(answers):
-        origin = clock.endpoint.origin
-        start = setting.start if origin is Anchor.DAY_0 else origin
-        for name in names:
-            known = setting.later.get(name)
-            if known is None or known.rank <= start.rank or name == ENTRY:
-                continue
-            having = setting.ground.members[name].count()
-            yield Caution(
-                Doubt.IMMORTAL_TIME,
-                key,
-                title,
-                f"{setting.ground.label(name)} is known only {_moment(known)} and is used from "
-                f"{_start_words(start)} on; {having:,} patients have a value, and had to live "
-                "until then to get one",
-                "use [[time_dependent]] or [[landmark]] for it, or an endpoint whose clock starts "
-                "when it is known",
-                float(having),
-            )
+    for use in _baseline_uses(answers):
+        yield from _ahead(
+            use,
+            setting,
+            "use [[time_dependent]] or [[landmark]] for it, or an endpoint whose clock starts when "
+            "it is known",
+        )
+    for forecast in answers.predictions:
+        block = forecast.block
+        yield from _ahead(
+            (block.key, block.title, forecast.clock, block.inputs),
+            setting,
+            "take it out of `groups`: nobody knows it when the prediction is made; or predict an "
+            "endpoint whose clock starts when it is known",
+        )
     for found in answers.time_dependent:
         yield Caution(
             Doubt.IMMORTAL_TIME,
@@ -201,6 +205,28 @@ def _immortal(answers: Answers, setting: Setting) -> Iterator[Caution]:
 
 
 _Use = tuple[str, str, Clock, tuple[str, ...]]
+
+
+def _ahead(use: _Use, setting: Setting, remedy: str) -> Iterator[Caution]:
+    """The elements of one use that are known only after its clock has started."""
+    key, title, clock, names = use
+    origin = clock.endpoint.origin
+    start = setting.start if origin is Anchor.DAY_0 else origin
+    for name in names:
+        known = setting.later.get(name)
+        if known is None or known.rank <= start.rank or name == ENTRY:
+            continue
+        having = setting.ground.members[name].count()
+        yield Caution(
+            Doubt.IMMORTAL_TIME,
+            key,
+            title,
+            f"{setting.ground.label(name)} is known only {_moment(known)} and is used from "
+            f"{_start_words(start)} on; {having:,} patients have a value, and had to live until "
+            "then to get one",
+            remedy,
+            float(having),
+        )
 
 
 def _baseline_uses(answers: Answers) -> Iterator[_Use]:
@@ -222,6 +248,9 @@ def _baseline_uses(answers: Answers) -> Iterator[_Use]:
     for dependent in answers.time_dependent:
         names = covariates(dependent.block.adjust)
         yield dependent.block.key, dependent.block.title, dependent.clock, names
+    for weighted in answers.weighted:
+        names = (weighted.block.by, *covariates(weighted.block.given))
+        yield weighted.block.key, weighted.block.title, weighted.clock, names
 
 
 def _moment(known: Anchor) -> str:
@@ -355,9 +384,10 @@ def _of_competing(found: CompetingFound, setting: Setting) -> Iterator[Caution]:
 
 
 def _of_exposures(answers: Answers) -> Iterator[Caution]:
-    models: list[tuple[LandmarkBlock | TimeDependentBlock, Regression | None]]
+    models: list[tuple[LandmarkBlock | TimeDependentBlock | WeightedBlock, Regression | None]]
     models = [(one.block, one.model) for one in answers.landmarks]
     models += [(one.block, one.model) for one in answers.time_dependent]
+    models += [(one.block, pair.weighted) for one in answers.weighted for pair in one.pairs]
     for block, model in models:
         if model is not None:
             events, variables = model.effects[0].events, len(model.effects)
@@ -389,6 +419,37 @@ def _of_landmark(found: LandmarkFound, setting: Setting) -> Iterator[Caution]:
     last = max(block.at, default=0.0) * setting.days
     yield from _beyond(block.key, block.title, _ends(found.curves), last, setting)
     sizes = [(curve.group, curve.n, int(curve.events)) for curve in found.curves]
+    yield from _tiny(block.key, block.title, sizes)
+
+
+def _of_weighted(found: WeightedFound) -> Iterator[Caution]:
+    """Groups that weights cannot make alike, or have not."""
+    block = found.block
+    for pair in found.pairs:
+        total = sum(pair.sizes)
+        if pair.strange > STRANGE * total:
+            yield Caution(
+                Doubt.OVERLAP,
+                block.key,
+                block.title,
+                f"{pair.strange / total:.0%} of the patients of {found.treated} and {pair.others} "
+                "are unlike anybody in the other group, or nearly sure of theirs",
+                "narrow the cohort to patients who could have been in either, or take estimand = "
+                '"overlap"',
+                pair.strange / total,
+            )
+        if pair.worst > DIFFERENT:
+            worst = max(pair.balance, key=lambda one: abs(one.after))
+            yield Caution(
+                Doubt.BALANCE,
+                block.key,
+                block.title,
+                f"weighted, {found.treated} and {pair.others} still differ by {pair.worst:.2f} "
+                f"standard deviations in {worst.label}",
+                "let `given` hold it in another form, such as its logarithm, or narrow the cohort",
+                pair.worst,
+            )
+    sizes = list(found.groups)
     yield from _tiny(block.key, block.title, sizes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -95,6 +96,8 @@ class Keys:
         found = self.take(key, default)
         if isinstance(found, bool) or not isinstance(found, int | float):
             raise self.wrong(key, "a number")
+        if self.has(key) and not math.isfinite(found):
+            raise self.wrong(key, "a finite number")
         return float(found)
 
     def numbers(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
@@ -104,7 +107,9 @@ class Keys:
         rising = [
             float(value)
             for value in given
-            if isinstance(value, int | float) and not isinstance(value, bool)
+            if isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
         ]
         if len(rising) != len(given) or rising != sorted(set(rising)):
             raise self.wrong(key, "a list of rising numbers, such as [1, 3, 5]")

@@ -35,12 +35,15 @@ from haemony.analysis.blocks import (
     SubgroupBlock,
     SurvivalBlock,
     TimeDependentBlock,
+    WeightedBlock,
     covariates,
 )
+from haemony.analysis.causal import TARGETS
 from haemony.analysis.cohorts import Condition, Criterion, Known, OneOf, Within
 from haemony.analysis.describe import Comparison
 from haemony.analysis.keys import BadProtocol, Keys
 from haemony.analysis.survival import BadFormula
+from haemony.analysis.survival.data.formula import read as read_formula
 from haemony.model.errors import UsageError
 
 
@@ -95,6 +98,7 @@ class Protocol:
         states: where everybody is over time.
         comutations: which findings come together.
         predictions: how well endpoints are predicted.
+        weighted: groups weighted to be alike.
         sensitivities: changes of the plan under which it is run again.
         text: the file as it was read, or as it would be written.
 
@@ -128,6 +132,7 @@ class Protocol:
     states: tuple[StatesBlock, ...] = ()
     comutations: tuple[ComutationBlock, ...] = ()
     predictions: tuple[PredictionBlock, ...] = ()
+    weighted: tuple[WeightedBlock, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
     text: str = field(default="", compare=False, repr=False)
 
@@ -164,6 +169,7 @@ class Protocol:
             *self.states,
             *self.comutations,
             *self.predictions,
+            *self.weighted,
         )
 
     def under(self, change: Sensitivity) -> Protocol:
@@ -241,6 +247,7 @@ BLOCKS: Mapping[str, type[Any]] = {
     "states": StatesBlock,
     "comutations": ComutationBlock,
     "predictions": PredictionBlock,
+    "weighted": WeightedBlock,
     "sensitivities": Sensitivity,
 }
 """Which attribute of a protocol holds which kind of block."""
@@ -269,6 +276,7 @@ _Timed = TypeVar(
     LandmarkBlock,
     TimeDependentBlock,
     SubgroupBlock,
+    WeightedBlock,
 )
 
 
@@ -444,9 +452,10 @@ _READERS: Mapping[str, _Reader] = {
     **dict.fromkeys(("origins", "definitions", "models", "logarithms", "ordered"), Keys.texts),
     **dict.fromkeys(("until", "day", "horizon", "carriers", "imputations"), Keys.number),
     **dict.fromkeys(("splits", "share"), Keys.number),
-    "leave_out": Keys.text,
+    **dict.fromkeys(("leave_out", "given", "treated"), Keys.text),
+    "estimand": lambda keys, name, default: keys.choice(name, default, list(TARGETS)),
     "groups": lambda keys, name, _default: keys.lists(name),
-    "at": Keys.numbers,
+    **dict.fromkeys(("at", "truncate"), Keys.numbers),
     "cuts": lambda keys, name, _default: keys.limits(name),
     "labels": lambda keys, name, _default: keys.pairs(name),
     "endpoints": lambda keys, name, _default: keys.pairs(name),
@@ -462,6 +471,7 @@ _READERS: Mapping[str, _Reader] = {
 _OTHER: Mapping[tuple[str, str], _Reader] = {
     ("baseline", "by"): Keys.text,
     ("baseline", "cuts"): Keys.numbers,
+    ("weighted", "by"): Keys.text,
     ("cox", "formula"): lambda keys, _name, _default: _terms(keys),
 }
 """The keys that one kind of block reads in a way of its own."""
@@ -496,7 +506,7 @@ def _terms(keys: Keys) -> str:
 
 def _check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
     """Refuse a block that cannot be computed on any release."""
-    for name in ("formula", "adjust"):
+    for name in ("formula", "adjust", "given"):
         _check_formula(f"{block.key}.{name}", getattr(block, name, ""))
     if isinstance(block, LandmarkBlock) and block.day <= 0:
         raise BadProtocol(
@@ -508,6 +518,8 @@ def _check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
         )
     if isinstance(block, PredictionBlock):
         _check_prediction(block)
+    if isinstance(block, WeightedBlock):
+        _check_weighted(block)
     if isinstance(block, MeanBlock) and block.horizon <= 0:
         raise BadProtocol(f"{block.key}.horizon", "is not positive", "give a positive number")
     population = getattr(block, "population", "")
@@ -553,6 +565,35 @@ def _check_prediction(block: PredictionBlock) -> None:
     for key, wrong in (("share", not 0 < block.share < 1), ("carriers", block.carriers < 0)):
         if wrong:
             raise BadProtocol(f"{block.key}.{key}", "is out of range", "give 0.2, or 5 carriers")
+
+
+def _check_weighted(block: WeightedBlock) -> None:
+    """Refuse weights from nothing, from the group itself, or for nobody known."""
+    names = covariates(block.given)
+    model = read_formula(f"Surv(days, event) ~ {block.given or 1}")
+    if set(model.columns[2:]) - set(names) or model.ridges:
+        raise BadProtocol(
+            f"{block.key}.given",
+            "holds strata, a cluster, an offset or a penalty",
+            "name elements and their transformations alone",
+        )
+    if not names or block.by in names:
+        raise BadProtocol(
+            f"{block.key}.given",
+            f"holds {block.by!r}, whose groups are compared" if names else "names no element",
+            'name what was known before, such as "age_at_diagnosis + sex"',
+        )
+    if block.estimand not in TARGETS:
+        raise BadProtocol(
+            f"{block.key}.estimand",
+            f"is {block.estimand!r}",
+            f"choose one of {', '.join(TARGETS)}",
+        )
+    pair = len(block.truncate) == 2 and 0 <= block.truncate[0] < block.truncate[1] <= 1
+    if block.truncate and not pair:
+        raise BadProtocol(
+            f"{block.key}.truncate", "is not a pair of quantiles", "give for example [0.01, 0.99]"
+        )
 
 
 def _check_names(protocol: Protocol) -> None:
@@ -622,7 +663,7 @@ def _of_block(block: Block) -> _Uses:
         yield from ((f"{block.key}.groups.{group}", names) for group, names in block.groups.items())
         if block.leave_out:
             yield f"{block.key}.leave_out", (block.leave_out,)
-    for name in ("formula", "adjust"):
+    for name in ("formula", "adjust", "given"):
         yield f"{block.key}.{name}", covariates(getattr(block, name, ""))
     yield from (
         (f"{block.key}.counts_if[{i}].element", (criterion.element,))

@@ -19,6 +19,7 @@ from haemony.analysis.answers.survival import (
     find_means,
     find_survival,
 )
+from haemony.analysis.answers.weighted import find_weighted
 
 __all__ = [
     "Ground",
@@ -35,4 +36,5 @@ __all__ = [
     "find_subgroups",
     "find_survival",
     "find_time_dependent",
+    "find_weighted",
 ]

@@ -9,7 +9,7 @@ Journal of the American Statistical Association 69:81-86.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -28,6 +28,7 @@ from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import LandmarkFound, Regression, TimeDependentFound
 from haemony.analysis.grouping import GROUP
 from haemony.analysis.keys import BadProtocol
+from haemony.model.endpoint import Anchor
 
 _START, _STOP, _DIED, _AT, EXPOSED = "start_day", "stop_day", "died", "exposure_at", "exposed"
 
@@ -39,10 +40,12 @@ class _Ready:
     Attributes:
         table: one row per patient: entry, end, event and day of exposure on the endpoint's clock.
         missing: patients left out, and why.
+        notes: what a reader must know of the days of exposure.
     """
 
     table: pl.DataFrame
     missing: survival.Missing
+    notes: tuple[str, ...]
 
 
 def find_landmark(ground: Ground, block: LandmarkBlock) -> LandmarkFound:
@@ -123,7 +126,13 @@ def find_time_dependent(ground: Ground, block: TimeDependentBlock) -> TimeDepend
             table.height,
         ),
         naive=_model(
-            ground, block, f"From the origin on: {label}", during, ready, response, table.height
+            ground,
+            block,
+            f"From the origin on: {label}",
+            during,
+            replace(ready, notes=()),
+            response,
+            table.height,
         ),
     )
 
@@ -142,14 +151,28 @@ def _ready(ground: Ground, block: LandmarkBlock | TimeDependentBlock, clock: Clo
     origin = clock.endpoint.origin.element
     shift = pl.col(origin) if origin else pl.lit(0)
     counts = meets(complete, block.counts_if)
-    on_clock = pl.when(counts).then((pl.col(block.exposure) - shift).clip(lower_bound=0))
+    on_clock = pl.when(counts).then(pl.col(block.exposure) - shift)
     ready = complete.with_columns(
         (pl.col(clock.entry) if clock.modelled else pl.lit(0)).cast(pl.Float64).alias(_START),
         pl.col(clock.days).cast(pl.Float64).alias(_STOP),
         pl.col(clock.event).alias(_DIED),
         on_clock.cast(pl.Float64).alias(_AT),
     )
-    return _Ready(ready, missing_of(covered, complete, needed))
+    early = ready.filter(pl.col(_AT) < 0).height
+    exposed_from_zero = ready.with_columns(pl.col(_AT).clip(lower_bound=0))
+    notes = _said_of_early(ground.label(block.exposure), early, clock)
+    return _Ready(exposed_from_zero, missing_of(covered, complete, needed), notes)
+
+
+def _said_of_early(label: str, early: int, clock: Clock) -> tuple[str, ...]:
+    if not early:
+        return ()
+    origin = clock.endpoint.origin
+    start = origin.value if origin is Anchor.DAY_0 else f"the {origin.value}"
+    return (
+        f"{label} before {start} in {early:,} {'patient' if early == 1 else 'patients'}, who "
+        f"count as exposed from then on",
+    )
 
 
 def _split(table: pl.DataFrame) -> pl.DataFrame:
@@ -179,7 +202,8 @@ def _model(
     fit = survival.cox(f"{response} ~ {EXPOSED}{adjust}{strata_terms(block.strata)}", table)
     labels = named(fit, ground, {EXPOSED: label, **block.labels})
     size = n, int(rows.select(pl.col(_DIED).sum()).item())
-    return regression("Cox model", fit, labels, ready.missing, size)
+    found = regression("Cox model", fit, labels, ready.missing, size)
+    return replace(found, notes=(*ready.notes, *found.notes))
 
 
 def _lower(label: str) -> str:

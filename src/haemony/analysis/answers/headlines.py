@@ -31,6 +31,8 @@ def headlines(answers: Answers, days: float) -> Iterator[Headline]:
     for model in answers.models:
         yield from ((model.block.title, RATIO, effect) for effect in _ratios(model))
     yield from _of_exposures(answers)
+    for one in answers.weighted:
+        yield from ((one.block.title, RATIO, pair.weighted.effects[0]) for pair in one.pairs)
     yield from ((part.block.title, RATIO, part.overall) for part in answers.subgroups)
 
 

@@ -29,6 +29,7 @@ from haemony.analysis.causal.immortal import ImmortalTime, immortal_time
 from haemony.analysis.causal.iptw import Iptw, IptwCox, IptwCurves, iptw, iptw_cox, iptw_curves
 from haemony.analysis.causal.matching import Matched, match
 from haemony.analysis.causal.propensity import (
+    TARGETS,
     Balance,
     Overlap,
     Propensity,
@@ -40,6 +41,7 @@ from haemony.analysis.causal.standardise import Averages, standardise
 from haemony.analysis.causal.trial import Trial
 
 __all__ = [
+    "TARGETS",
     "Averages",
     "Balance",
     "EValue",

@@ -21,12 +21,12 @@ from haemony.analysis.causal.effects import Effect, effect
 from haemony.analysis.causal.faults import NobodyLeft
 from haemony.analysis.causal.hazards import cumulative
 from haemony.analysis.causal.propensity import truncated
+from haemony.analysis.causal.times import positive_time
 from haemony.analysis.causal.trial import FOLLOWED, PATIENT, WEIGHT, Enrolled, Trial
 from haemony.analysis.logistic import logistic
 from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.regression.cox import cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 
@@ -57,8 +57,7 @@ def clone_censor_weight(
     Raises:
         NobodyLeft: nobody, or everybody, is exposed within the grace period.
     """
-    if not (grace > 0 and np.isfinite(grace)):
-        raise BadCovariate("grace", reason="is not a positive time", remedy="give for example 90")
+    grace = positive_time(grace, "grace", "give for example 90")
     enrolled = trial.enrol(table)
     exposed = enrolled.begins <= grace
     enrolled.need_both(exposed, f"{trial.exposure} within {grace:g} {trial.unit}")

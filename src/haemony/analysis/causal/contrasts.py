@@ -9,14 +9,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from haemony.analysis.causal.times import within
 from haemony.analysis.survival.curves.influence import Stays
-from haemony.analysis.survival.curves.kaplan_meier import leaving
+from haemony.analysis.survival.curves.kaplan_meier import ROUNDING, leaving
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.counts import count, sums_by
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Grid
 from haemony.analysis.survival.data.sample import Sample, sample
-from haemony.analysis.survival.faults import BadCovariate, BeyondFollowUp
+from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import normal_quantile
 
 
@@ -36,6 +37,7 @@ def survival_difference(
 
     Raises:
         BeyondFollowUp: a group is not followed until then.
+        BadCovariate: the time is missing, negative or no number, or there are not two groups.
 
     >>> table = pl.DataFrame({"days": [9, 13, 13, 18, 23, 30], "died": [1, 1, 0, 1, 1, 0],
     ...     "arm": [0, 1, 0, 1, 0, 1], "w": [1.0, 2.0, 1.0, 1.0, 1.0, 1.0]})
@@ -50,6 +52,10 @@ def survival_difference(
             "groups", reason=f"are {len(labels)}, not two", remedy="compare two groups at a time"
         )
     grid = Grid.of(data.response)
+    wanted = within(time, _followed(data, grid), "time")
+    if len(wanted) != 1:
+        raise BadCovariate("time", reason=f"is {len(wanted)} times", remedy="ask for one at a time")
+    time = float(wanted[0])
     ids = np.arange(len(data.response)) if data.cluster is None else data.cluster
     values, moved = [], np.zeros(int(ids.max()) + 1)
     for code, side in enumerate((-1, 1)):
@@ -61,7 +67,7 @@ def survival_difference(
     row = {
         "group": labels[1],
         "reference": labels[0],
-        "time": float(time),
+        "time": time,
         "difference": gap,
         "std_err": std_err,
         "lower": gap - half,
@@ -70,15 +76,23 @@ def survival_difference(
     return pl.DataFrame([row])
 
 
+def _followed(data: Sample, grid: Grid) -> dict[str, float]:
+    """Until when each group is followed; without end where nobody is left event-free."""
+    ends = {}
+    for code, label in enumerate(data.groups.labels):
+        counts = count(data.response, grid, data.rows(code), data.weights)
+        died = counts.n_event.sum(axis=1)
+        left = np.prod((counts.n_risk - died) / counts.n_risk)
+        ends[label] = float(counts.times[-1]) if left > ROUNDING else np.inf
+    return ends
+
+
 def _moved(data: Sample, grid: Grid, code: int, time: float) -> tuple[float, Floats]:
     """Survival of a group at a time, and its change with each row of the group (m,)."""
     rows = data.rows(code)
     counts = count(data.response, grid, rows, data.weights)
     died = counts.n_event.sum(axis=1)
     survival = np.cumprod((counts.n_risk - died) / counts.n_risk)
-    if time > counts.times[-1] and survival[-1] > 0:
-        group, last = data.groups.labels[code], float(counts.times[-1])
-        raise BeyondFollowUp(time, group=group, last=last)
     reached = int(np.searchsorted(counts.times, time, side="right"))
     value = float(np.append(1.0, survival)[reached])
     stays = Stays.of(data.response, grid, rows, data.weights, None)

@@ -15,7 +15,9 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.causal.effects import Effect, effect
+from haemony.analysis.causal.faults import NobodyLeft
 from haemony.analysis.causal.immortal import immortal_time
+from haemony.analysis.causal.times import positive_time
 from haemony.analysis.causal.trial import (
     FOLLOWED,
     NUMBER,
@@ -24,7 +26,6 @@ from haemony.analysis.causal.trial import (
     Trial,
 )
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.regression.cox import cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 
@@ -33,7 +34,7 @@ def time_dependent(trial: Trial, table: Tabular, *, ties: Ties = "efron") -> Eff
     """Compare each patient before and after exposure: not exposed until it happens.
 
     Follow-up is split where the exposure begins. An exposure on the last day of follow-up never
-    counts; one at time zero counts from the start.
+    counts; one at time zero counts from the start; one before it, as `Trial.earlier` says.
 
     >>> table = pl.DataFrame({"days": [30, 400, 500, 90, 700, 200], "died": [1, 1, 0, 1, 0, 1],
     ...     "day": [None, 120, 90, None, 60, None]})
@@ -61,7 +62,7 @@ def landmark(trial: Trial, table: Tabular, *, at: float, ties: Ties = "efron") -
     Who is no longer under observation at the landmark takes no part. Who is exposed later stays
     unexposed, which draws the hazard ratio towards one; how many is noted.
     """
-    _positive(at, "at")
+    at = positive_time(at, "at")
     enrolled = trial.enrol(table)
     there = np.flatnonzero(enrolled.time > at)
     exposed = enrolled.begins[there] <= at
@@ -95,15 +96,22 @@ def sequential_trials(
     one are compared with those not yet exposed, all of them under observation when it begins and
     followed from there. The unexposed are censored when their own exposure begins. Baseline hazards
     are each trial's own, and standard errors know that patients take part in several trials.
+
+    Raises:
+        NobodyLeft: nobody is exposed, or no trial has patients in both of its groups.
     """
-    _positive(every, "every")
+    every = positive_time(every, "every")
     enrolled = trial.enrol(table)
     enrolled.need_exposed()
-    last = enrolled.begins[enrolled.exposed].max()
-    parts = [
-        _one_trial(enrolled, number, every) for number in range(int(np.ceil(last / every)) + 1)
-    ]
-    rows = pl.concat(part for part in parts if part is not None)
+    trials = (_one_trial(enrolled, number, every) for number in _numbers(enrolled, every))
+    parts = [part for part in trials if part is not None]
+    if not parts:
+        raise NobodyLeft(
+            f"not yet {trial.exposure} when others are",
+            remedy=f"no trial every {every:g} {trial.unit} has patients in both of its groups; "
+            "choose another interval, or check the times of exposure",
+        )
+    rows = pl.concat(parts)
     right = trial.right_side(trial.exposure)
     formula = f"{FOLLOWED} ~ {right} + strata({NUMBER}) + cluster({PATIENT})"
     fit = cox(formula, rows, ties=ties)
@@ -175,6 +183,13 @@ def _split(enrolled: Enrolled) -> pl.DataFrame:
     return pl.concat([before, after])
 
 
+def _numbers(enrolled: Enrolled, every: float) -> list[int]:
+    """The trials in which somebody may be newly exposed; their neighbours, for rounding."""
+    near = np.ceil(enrolled.begins[enrolled.exposed] / every)
+    numbers = np.unique(np.concatenate([near - 1, near, near + 1]))
+    return [int(number) for number in numbers if number >= 0]
+
+
 def _one_trial(enrolled: Enrolled, number: int, every: float) -> pl.DataFrame | None:
     """The rows of one trial of the sequence; None when one of its groups is empty."""
     begins = number * every
@@ -195,8 +210,3 @@ def _one_trial(enrolled: Enrolled, number: int, every: float) -> pl.DataFrame | 
             NUMBER: np.full(len(who), number),
         },
     )
-
-
-def _positive(value: float, name: str) -> None:
-    if not (value > 0 and np.isfinite(value)):
-        raise BadCovariate(name, reason="is not a positive time", remedy="give it in the unit used")

@@ -18,9 +18,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from haemony.analysis.causal.faults import refuse_own
 from haemony.analysis.causal.hazards import cumulative
-from haemony.analysis.causal.propensity import Propensity, propensity
-from haemony.analysis.causal.standardise import Averages, Outcome, fit_outcome
+from haemony.analysis.causal.propensity import Propensity, propensity, refuse_follow_up
+from haemony.analysis.causal.standardise import (
+    Averages,
+    Outcome,
+    fit_outcome,
+    last_of_strata,
+)
+from haemony.analysis.causal.times import followed_to, within
 from haemony.analysis.logistic import complete_columns
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
@@ -57,10 +64,13 @@ def doubly_robust(
         ties: how tied events are treated.
 
     Raises:
-        BeyondFollowUp: a time lies after the last follow-up.
+        BeyondFollowUp: a time lies after the last follow-up of a treatment, or of a stratum.
+        BadCovariate: a time is missing, negative or no number.
     """
     model = formulas.read(formula)
     response = ", ".join(model.response)
+    refuse_own(model.columns, (CENSORED,))
+    refuse_follow_up(given, model.response)
     others = [formulas.read(f"Surv({response}) ~ {right}") for right in (given, censoring)]
     columns = dict.fromkeys([*model.columns, *others[0].columns, *others[1].columns])
     whole = complete_columns(table, list(columns))
@@ -70,10 +80,11 @@ def doubly_robust(
     left = ~outcome.data.response.died
     time = model.response[0]
     followed = rows.with_columns(pl.Series(CENSORED, left))
+    arms = followed_to(outcome.data.response, score.treated.astype(np.intp), outcome.levels)
+    wanted = within(times, arms | last_of_strata(outcome.fit))
     leaving = (
         cox(f"Surv({time}, {CENSORED}) ~ {censoring}", followed, ties=ties) if left.any() else None
     )
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
     parts = _Parts(outcome, score, leaving)
     phi = np.array([[parts.corrected(k, time) for time in wanted] for k in (0, 1)])
     mean = phi.mean(axis=2)

@@ -9,7 +9,8 @@ import polars as pl
 from scipy.stats import norm
 
 from haemony.analysis.causal.contrasts import survival_difference
-from haemony.analysis.causal.trial import FOLLOWED, PATIENT, WEIGHT, Enrolled
+from haemony.analysis.causal.leftout import left_out
+from haemony.analysis.causal.trial import EVENT, FOLLOWED, INCOMPLETE, PATIENT, WEIGHT, Enrolled
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.kaplan_meier import KaplanMeier
 from haemony.analysis.survival.data.formula import Missing
@@ -119,17 +120,32 @@ class Effect:
         ).with_columns(pl.col("lower", "upper").fill_nan(None))
 
     def __str__(self) -> str:
-        """The hazard ratio in one line, the covariates, and the notes."""
-        lower, upper = self.interval()
+        """Who is in it and who is not, the hazard ratio, the covariates, and the notes."""
+        others = [(why, count) for why, count in self.attrition if why != INCOMPLETE]
+        gone = left_out(self.missing, others)
         return printing.page(
-            printing.counted(self.n, self.fit.events, self.missing.rows),
+            (self._counted(), *([gone] if gone else [])),
             (
                 f"{self.exposure}, {self.design}, from {self.origin}, {self.exposed} exposed:",
-                f"hazard ratio {self.hazard_ratio:.3g} ({lower:.3g} to {upper:.3g})",
+                self._ratio(),
                 f"adjusted for {self.covariates or 'nothing'}",
             ),
             notes=self.notes,
         )
+
+    def _counted(self) -> str:
+        """Patients, and those with the event, whose rows can be several."""
+        died = self.rows.filter(pl.col(EVENT) == 1)[PATIENT].n_unique()
+        rows = "" if died == self.fit.events else f" (in {self.fit.events:,} rows)"
+        return f"{printing.counted(self.n, died, 0)}{rows}"
+
+    def _ratio(self) -> str:
+        lower, upper = self.interval()
+        if self.exposure in self.fit.infinite:
+            return "hazard ratio without a finite estimate"
+        known = np.isfinite(lower) and np.isfinite(upper)
+        limits = f"{lower:.3g} to {upper:.3g}" if known else "limits not known"
+        return f"hazard ratio {self.hazard_ratio:.3g} ({limits})"
 
 
 def effect(

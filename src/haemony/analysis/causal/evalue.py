@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+import numpy as np
 import polars as pl
 
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 
 Measure = Literal["risk ratio", "odds ratio", "hazard ratio"]
@@ -64,8 +66,9 @@ def e_value(
     >>> round(e_value(3.9, 1.8, 8.7).point, 2), round(e_value(3.9, 1.8, 8.7).limit, 1)
     (7.26, 3.0)
     """
+    check_choice(measure, "measure", get_args(Measure))
     given = [value for value in (lower, estimate, upper) if value is not None]
-    if not all(value > 0 and math.isfinite(value) for value in given) or given != sorted(given):
+    if not all(map(_is_ratio, given)) or given != sorted(given):
         raise BadCovariate(
             "estimate",
             reason="is not a positive ratio between its limits",
@@ -80,6 +83,11 @@ def e_value(
         crosses = (near - 1) * (estimate - 1) <= 0
         limit = 1.0 if crosses else _strength(as_risk(near))
     return EValue(point, _strength(point), limit, notes)
+
+
+def _is_ratio(value: float) -> bool:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and 0 < value < math.inf
 
 
 def _strength(ratio: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from haemony.analysis.survival.faults import BadCovariate
 from haemony.model.errors import HaemonyError, UsageError
 
 
@@ -36,3 +37,16 @@ class NobodyLeft(HaemonyError):
     def __init__(self, strategy: str, *, remedy: str) -> None:
         self.strategy = strategy
         super().__init__(f"nobody follows the strategy {strategy!r}; {remedy}")
+
+
+def refuse_own(columns: Sequence[str], own: Sequence[str]) -> None:
+    """Refuse columns that an analysis would write over.
+
+    Raises:
+        BadCovariate: one has a name that the analysis needs itself.
+    """
+    for name in columns:
+        if name in own:
+            raise BadCovariate(
+                name, reason="is a name that the analysis needs itself", remedy="rename the column"
+            )

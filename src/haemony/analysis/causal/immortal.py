@@ -12,9 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from haemony.analysis.causal.leftout import left_out
+from haemony.analysis.causal.times import times_of
 from haemony.analysis.logistic import complete_columns
+from haemony.analysis.survival import printing
+from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.faults import BadResponse
+from haemony.analysis.survival.faults import NothingToAnalyse
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class ImmortalTime:
         credited: their follow-up before exposure, in the unit of the times.
         share: this as a share of all follow-up of the exposed.
         warning: what is wrong and what to do, or None.
+        missing: rows left out because the end of follow-up is not known.
     """
 
     exposure: str
@@ -40,6 +45,7 @@ class ImmortalTime:
     credited: float
     share: float
     warning: str | None
+    missing: Missing
 
     def table(self) -> pl.DataFrame:
         """One row with the figures."""
@@ -60,7 +66,8 @@ class ImmortalTime:
 
     def __str__(self) -> str:
         """The warning, or that there is none."""
-        return self.warning or f"{self.exposure}: no exposure begins after time zero"
+        said = self.warning or f"{self.exposure}: no exposure begins after time zero"
+        return printing.page(said, left_out(self.missing))
 
 
 def immortal_time(table: Tabular, exposure_time: str, time: str) -> ImmortalTime:
@@ -71,17 +78,24 @@ def immortal_time(table: Tabular, exposure_time: str, time: str) -> ImmortalTime
         exposure_time: when the exposure began, counted from time zero; null where it never did.
         time: the end of follow-up, counted from time zero.
 
+    Raises:
+        BadResponse: a time is not numeric, or infinite.
+        NothingToAnalyse: the end of follow-up is known of nobody.
+
     >>> table = pl.DataFrame({"days": [30.0, 400.0, 500.0], "transplant_day": [None, 120.0, 90.0]})
     >>> found = immortal_time(table, "transplant_day", "days")
     >>> found.late, round(found.share, 2)
     (2, 0.23)
     """
-    both = complete_columns(table, [exposure_time, time]).drop_nulls(time)
-    for name in (exposure_time, time):
-        if not (both[name].dtype.is_numeric() or both[name].dtype == pl.Null):
-            raise BadResponse(f"the time {name!r} is not numeric", remedy="give it as a number")
-    end = both[time].cast(pl.Float64).to_numpy()
-    begins = both[exposure_time].cast(pl.Float64).fill_null(float("inf")).to_numpy()
+    given = complete_columns(table, [exposure_time, time])
+    both = given.with_columns(times_of(given, exposure_time), times_of(given, time))
+    lacking = both[time].null_count()
+    end = both[time].drop_nulls().to_numpy()
+    if not end.size:
+        raise NothingToAnalyse(
+            f"nobody has a time {time!r}", remedy="name the column with the end of follow-up"
+        )
+    begins = both.drop_nulls(time)[exposure_time].fill_null(float("inf")).to_numpy()
     exposed = np.isfinite(begins)
     late = exposed & (begins > 0)
     credited = float(np.minimum(begins[late], end[late]).clip(min=0).sum())
@@ -96,6 +110,7 @@ def immortal_time(table: Tabular, exposure_time: str, time: str) -> ImmortalTime
         credited=credited,
         share=credited / lived if lived else 0.0,
         warning=_warning(exposure_time, int(late.sum()), int(exposed.sum()), delay),
+        missing=Missing(lacking, {time: lacking} if lacking else {}),
     )
 
 

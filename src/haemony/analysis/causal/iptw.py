@@ -8,15 +8,30 @@ inverse probability of treatment weighting (IPTW) with survival analysis. Statis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 from scipy.special import expit
+from scipy.stats import norm
 
 from haemony.analysis.causal.contrasts import survival_difference
-from haemony.analysis.causal.propensity import Balance, Estimand, Propensity, Weights, propensity
+from haemony.analysis.causal.faults import refuse_own
+from haemony.analysis.causal.leftout import left_out
+from haemony.analysis.causal.propensity import (
+    Balance,
+    Estimand,
+    Propensity,
+    Weights,
+    propensity,
+    refuse_follow_up,
+    safe,
+)
+from haemony.analysis.causal.times import followed_to, within
 from haemony.analysis.logistic import fit_logistic
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.aalen_johansen import AalenJohansen, aalen_johansen
@@ -27,12 +42,19 @@ from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing, complete
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.faults import BadFormula
-from haemony.analysis.survival.intervals import ConfType
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    CollinearCovariates,
+    NothingToAnalyse,
+)
+from haemony.analysis.survival.intervals import ConfType, normal_quantile
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 WEIGHT, ROW = "iptw_weight", "iptw_row"
+DRAWS = 20
+"""Draws for each resample that is asked for, after which a bootstrap gives up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +123,22 @@ class IptwCurves:
 
     def __str__(self) -> str:
         """The curves, the balance and the notes."""
-        return printing.page(str(self.curves), str(self.parts.balance), notes=self.notes)
+        return printing.page(
+            str(self.curves), left_out(self.missing), str(self.parts.balance), notes=self.notes
+        )
 
     def difference(self, time: float, level: float = 0.95) -> pl.DataFrame:
-        """Survival of the treated less that of the untreated at a time, one row; weights known."""
+        """Survival of the treated less that of the untreated at a time, one row; weights known.
+
+        Raises:
+            BadCovariate: the curves are incidences of several kinds of event.
+        """
+        if isinstance(self.curves, AalenJohansen):
+            raise BadCovariate(
+                "curves",
+                reason="are incidences of several kinds of event",
+                remedy="read them off `curves`, or use bootstrap for event-free survival",
+            )
         return survival_difference(
             self.parts.formula, self.parts.rows, time=time, weights=WEIGHT, level=level
         )
@@ -115,21 +149,29 @@ class IptwCurves:
         """Event-free survival with the score estimated anew in each resample of patients.
 
         Columns: group, time, survival, std_err, lower, upper (percentiles), where the last group is
-        the difference treated less untreated. Resamples in which a group is empty are drawn again.
+        the difference treated less untreated. Resamples in which a group is empty, or which cannot
+        tell the covariates apart, are drawn again. Errors and limits are null at times that not
+        every resample is followed to.
+
+        Raises:
+            BeyondFollowUp: a group is not followed until a time.
+            BadCovariate: a time is missing, negative or no number, or runs are fewer than two.
         """
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        draws = np.random.default_rng(seed)
-        n = len(self.parts.response)
-        tried: list[Floats] = []
-        while len(tried) < runs:
-            counts = np.bincount(draws.integers(0, n, n), minlength=n).astype(np.float64)
-            treated = counts @ self.parts.score.treated
-            if 0 < treated < n:
-                tried.append(_survival(self.parts, counts, wanted))
-        resampled = np.array(tried)
-        estimate = _survival(self.parts, np.ones(n), wanted)
-        tail = (1 - level) / 2
         groups = [curve.group for curve in self.curves.curves]
+        last = followed_to(self.parts.response, self.parts.score.treated.astype(np.intp), groups)
+        wanted = within(times, last)
+        if not (isinstance(runs, int) and runs >= 2):
+            raise BadCovariate(
+                "runs", reason="is no number of resamples", remedy="give 2 or more, such as 200"
+            )
+        tail = float(norm.sf(normal_quantile(level)))
+        resampled = np.array(list(islice(self._resampled(wanted, seed, runs), runs)))
+        if len(resampled) < runs:
+            raise NothingToAnalyse(
+                "hardly any resample can tell the covariates of the score apart",
+                remedy="take fewer covariates into the score",
+            )
+        estimate = _survival(self.parts, np.ones(len(self.parts.response)), wanted)
         names = [*groups, f"{groups[1]} less {groups[0]}"]
         return pl.DataFrame(
             {
@@ -141,6 +183,15 @@ class IptwCurves:
                 "upper": np.quantile(resampled, 1 - tail, axis=0).ravel(),
             }
         ).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+    def _resampled(self, times: Floats, seed: int, runs: int) -> Iterator[Floats]:
+        """Survival (3, m) in resamples; those that tell nothing are drawn again, for a while."""
+        draws, n = np.random.default_rng(seed), len(self.parts.response)
+        for _ in range(DRAWS * runs):
+            counts = np.bincount(draws.integers(0, n, n), minlength=n).astype(np.float64)
+            if 0 < counts @ self.parts.score.treated < n:
+                with suppress(CollinearCovariates):
+                    yield _survival(self.parts, counts, times)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +223,8 @@ class IptwCox:
     def __str__(self) -> str:
         """The hazard ratio, the population and the notes."""
         return printing.page(
+            printing.counted(self.fit.n, self.fit.events, 0),
+            left_out(self.missing),
             f"in {self.parts.weights.target}",
             printing.grid(self.table(), p_values=("p",)),
             notes=self.notes,
@@ -203,6 +256,8 @@ def iptw(
     if model.strata or model.offset or model.cluster:
         raise BadFormula(formula, reason="weighted analyses take no strata, cluster or offset here")
     treatment = model.covariates[0]
+    refuse_own(model.columns, (WEIGHT, ROW))
+    refuse_follow_up(given, model.response)
     score = propensity(f"{treatment} ~ {given}", table, keep=model.response)
     weights = score.weights(estimand, stabilised=stabilised, truncate=truncate)
     rows = score.rows.with_columns(
@@ -280,7 +335,7 @@ def _survival(parts: Iptw, counts: Floats, times: Floats) -> Floats:
         [name for name, use in zip(score.fit.names[1:], useful, strict=True) if use],
         weights=counts[drawn],
     )
-    chance = expit(score.fit.x[:, np.append(True, useful)] @ fit.coefficients)
+    chance = safe(expit(score.fit.x[:, np.append(True, useful)] @ fit.coefficients))
     again = Propensity(score.treatment, chance, treated, score.fit, score.kept, score.rows)
     limits = parts.weights.limits
     weights = again.weights(parts.weights.estimand, stabilised=parts.weights.stabilised).values

@@ -14,9 +14,12 @@ import polars as pl
 from scipy.special import logit
 
 from haemony.analysis.causal.faults import NobodyLeft
+from haemony.analysis.causal.leftout import left_out
 from haemony.analysis.causal.propensity import Balance, Propensity
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 
 
@@ -33,6 +36,7 @@ class Matched:
         balance: the groups before and after matching.
         rows: the 2m matched rows, with a column `pair`, for a Cox model with cluster(pair).
         notes: what a reader must know.
+        missing: rows left out as incomplete when the scores were estimated.
     """
 
     treated: Integers
@@ -43,6 +47,7 @@ class Matched:
     balance: Balance
     rows: pl.DataFrame
     notes: tuple[str, ...]
+    missing: Missing
 
     def table(self) -> pl.DataFrame:
         """One row per pair: treated, untreated (positions), distance."""
@@ -53,7 +58,7 @@ class Matched:
     def __str__(self) -> str:
         """How many pairs, and their balance."""
         head = f"{len(self.treated)} pairs, {self.unmatched} treated patients without a partner"
-        return printing.page(head, str(self.balance), notes=self.notes)
+        return printing.page(head, left_out(self.missing), str(self.balance), notes=self.notes)
 
 
 def match(
@@ -80,8 +85,10 @@ def match(
     >>> match(propensity("arm ~ age", table), caliper=None).table().rows()[0][:2]
     (2, 4)
     """
-    if caliper is not None and not caliper > 0:
+    number = isinstance(caliper, int | float | np.number) and not isinstance(caliper, bool)
+    if caliper is not None and not (number and caliper > 0):
         raise BadCovariate("caliper", reason="is not positive", remedy="give for example 0.2")
+    check_choice(order, "order", ("highest", "lowest"))
     place = logit(score.scores)
     width = np.inf if caliper is None else caliper * float(place.std(ddof=1))
     pairs = _greedy(place, score.treated, width, order)
@@ -101,6 +108,7 @@ def match(
         balance=score.balance(chosen),
         rows=score.rows[np.concatenate([ones, others])].with_columns(numbered),
         notes=_notes(lost, int(score.treated.sum())),
+        missing=score.missing,
     )
 
 

@@ -15,13 +15,16 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from haemony.analysis.causal.faults import NoOverlap
+from haemony.analysis.causal.faults import LooksAhead, NoOverlap
+from haemony.analysis.causal.leftout import left_out
 from haemony.analysis.logistic import Logistic, fit_logistic, read_rows
 from haemony.analysis.survival import printing
+from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, BadFormula
 
 Estimand = Literal["ate", "att", "atc", "overlap", "matching"]
@@ -198,7 +201,7 @@ class Propensity:
 
     def __str__(self) -> str:
         """The treatment model and the overlap."""
-        return printing.page(str(self.fit), str(self.overlap))
+        return printing.page(str(self.fit), left_out(self.missing), str(self.overlap))
 
     @cached_property
     def overlap(self) -> Overlap:
@@ -261,7 +264,14 @@ class Propensity:
                 square of both groups', or that of the treated; always the unweighted one.
         """
         values = weights.values if isinstance(weights, Weights) else weights
-        after = np.ones(len(self.scores)) if values is None else values
+        after = np.ones(len(self.scores)) if values is None else np.asarray(values)
+        check_choice(denominator, "denominator", ("both", "treated"))
+        if after.shape != self.scores.shape or not _count(after, self.treated):
+            raise BadCovariate(
+                "weights",
+                reason=f"are not {len(self.scores)} numbers from 0 on, some above it in each group",
+                remedy="give one weight per patient analysed, 0 for those left out",
+            )
         return _balance(self.fit.x[:, 1:], self.fit.names[1:], self.treated, after, denominator)
 
 
@@ -275,6 +285,7 @@ def propensity(formula: str, table: Tabular, *, keep: tuple[str, ...] = ()) -> P
 
     Raises:
         NoOverlap: covariates decide the treatment of every patient.
+        BadFormula: the treatment is among its own covariates.
 
     >>> table = pl.DataFrame({"arm": [0, 0, 1, 1, 0, 1, 1, 0],
     ...     "age": [71, 64, 35, 40, 38, 66, 29, 55]})
@@ -285,6 +296,8 @@ def propensity(formula: str, table: Tabular, *, keep: tuple[str, ...] = ()) -> P
     read = read_rows(formula, table, *keep)
     if read.model.strata or read.model.cluster or read.model.offset:
         raise BadFormula(formula, reason="a propensity score has no strata, cluster or offset")
+    if read.outcome in read.model.covariates:
+        raise BadFormula(formula, reason="the treatment stands on both of its sides")
     design, x = Design.of(read.model, read.table)
     fit = fit_logistic(
         x, read.truth, design.names, outcome=read.outcome, missing=read.missing, design=design
@@ -293,10 +306,24 @@ def propensity(formula: str, table: Tabular, *, keep: tuple[str, ...] = ()) -> P
     if fit.separated.any() and fit.discrimination == 1:
         lost = [n for n, s in zip(fit.names[1:], fit.separated[1:], strict=True) if s]
         raise NoOverlap(read.outcome, lost)
+    return Propensity(read.outcome, safe(e), read.truth, fit, read.kept, read.table)
+
+
+def refuse_follow_up(given: str, response: tuple[str, ...]) -> None:
+    """Refuse a score that looks at the follow-up, which begins after treatment does.
+
+    Raises:
+        LooksAhead: it does.
+    """
+    ahead = set(response).intersection(formulas.read(f"Surv(time, event) ~ {given}").covariates)
+    if ahead:
+        raise LooksAhead(sorted(ahead), role="the score", origin="the start of treatment")
+
+
+def safe(chance: Floats) -> Floats:
+    """Chances of treatment (n,), kept from the 0 and 1 that rounding makes of them."""
     tiny = np.finfo(np.float64).eps
-    return Propensity(
-        read.outcome, np.clip(e, tiny, 1 - tiny), read.truth, fit, read.kept, read.table
-    )
+    return np.clip(chance, tiny, 1 - tiny)
 
 
 def effective_size(weights: Floats) -> float:
@@ -314,12 +341,13 @@ def truncated(
     """Weights drawn in to two of their quantiles, the limits, and how many were drawn in."""
     if quantiles is None:
         return values, None, 0
-    low, high = quantiles
-    if not 0 <= low < high <= 1:
+    pair = np.asarray(quantiles)
+    numbers = pair.shape == (2,) and pair.dtype.kind in "if"
+    if not (numbers and 0 <= pair[0] < pair[1] <= 1):
         raise BadCovariate(
             "truncate", reason="is not a pair of quantiles", remedy="give for example (0.01, 0.99)"
         )
-    limits = (float(np.quantile(values, low)), float(np.quantile(values, high)))
+    limits = (float(np.quantile(values, pair[0])), float(np.quantile(values, pair[1])))
     drawn = int(np.count_nonzero((values < limits[0]) | (values > limits[1])))
     return np.clip(values, *limits), limits, drawn
 
@@ -364,6 +392,12 @@ def _weight_notes(values: Floats, treated: Flags) -> tuple[str, ...]:
         if w.max() > 0.1 * w.sum() and len(w) > 20:
             notes.append(f"one of the {group} patients carries over a tenth of the group's weight")
     return tuple(notes)
+
+
+def _count(weights: Floats, treated: Flags) -> bool:
+    """Whether weights can be: numbers from 0 on, with some above it in both groups."""
+    known = weights.dtype.kind in "iufb" and bool(np.all(np.isfinite(weights) & (weights >= 0)))
+    return known and bool((weights[treated] > 0).any() and (weights[~treated] > 0).any())
 
 
 def _balance(

@@ -12,6 +12,7 @@ treatment effects with right-censored time to event outcome and competing risks.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +20,14 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.causal.hazards import cumulative
+from haemony.analysis.causal.leftout import left_out
+from haemony.analysis.causal.times import within
 from haemony.analysis.logistic import true_or_false
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.formula import Complete, Missing, complete
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.faults import BadFormula, BeyondFollowUp
+from haemony.analysis.survival.faults import BadFormula
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
@@ -39,8 +42,8 @@ class Averages:
         levels: (L,) the treatments, the untreated first.
         times: (m,) when.
         survival: (L, m) average survival.
-        std_err: (L, m) its standard error.
-        influence: (L, m, n) change of the average with each patient.
+        std_err: (L, m) its standard error; NaN where the treatment has no finite estimate.
+        influence: (L, m, n) change of the average with each patient; NaN with it.
         method: how it was obtained.
         missing: rows left out as incomplete.
         notes: what a reader must know.
@@ -68,7 +71,7 @@ class Averages:
                 "lower": np.maximum(self.survival - half, 0).ravel(),
                 "upper": np.minimum(self.survival + half, 1).ravel(),
             }
-        )
+        ).with_columns(pl.col(pl.Float64).fill_nan(None))
 
     def difference(self, level: float = 0.95) -> pl.DataFrame:
         """Each treatment less the first, at each time.
@@ -93,12 +96,12 @@ class Averages:
                     }
                 )
             )
-        return pl.concat(parts)
+        return pl.concat(parts).with_columns(pl.col(pl.Float64).fill_nan(None))
 
     def __str__(self) -> str:
         """Averages and differences."""
         return printing.page(
-            self.method,
+            (self.method, *filter(None, [left_out(self.missing)])),
             printing.grid(self.table()),
             printing.grid(self.difference()),
             notes=self.notes,
@@ -125,6 +128,7 @@ def standardise(
 
     Raises:
         BeyondFollowUp: a time lies after the last follow-up of a stratum.
+        BadCovariate: a time is missing, negative or no number.
 
     >>> table = pl.DataFrame({"days": [9, 13, 13, 18, 23, 30], "died": [1, 1, 0, 1, 1, 0],
     ...     "arm": [0, 1, 0, 1, 0, 1], "sex": [0, 0, 1, 1, 1, 0]})
@@ -133,7 +137,7 @@ def standardise(
     array([0.556, 0.769])
     """
     outcome = fit_outcome(formula, table, treatment, ties)
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    wanted = within(times, last_of_strata(outcome.fit))
     baseline = Baseline.of(outcome.fit, wanted)
     survival, influence = [], []
     for x in outcome.set_to:
@@ -141,6 +145,10 @@ def standardise(
         survival.append(mean)
         influence.append(moved)
     moved_all = np.array(influence)
+    notes = outcome.fit.notes
+    if _decides(outcome.fit, treatment):
+        moved_all = np.full_like(moved_all, np.nan)
+        notes = (*notes, f"without a finite estimate for {treatment}, no standard errors are known")
     return Averages(
         treatment=treatment,
         levels=outcome.levels,
@@ -150,8 +158,14 @@ def standardise(
         influence=moved_all,
         method=f"standardised over {outcome.fit.n} patients: {formula}",
         missing=outcome.fit.missing,
-        notes=outcome.fit.notes,
+        notes=notes,
     )
+
+
+def _decides(fit: CoxFit, treatment: str) -> bool:
+    """Whether a coefficient of the treatment has no finite estimate."""
+    without_levels = (re.sub(r"\[[^\]]*\]", "", name) for name in fit.infinite)
+    return any(re.search(rf"\b{re.escape(treatment)}\b", name) for name in without_levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +201,14 @@ def fit_outcome(formula: str, table: Tabular, treatment: str, ties: Ties) -> Out
     return Outcome(fit, data, tuple(f"{treatment}={value}" for value in pair), set_to)
 
 
+def last_of_strata(fit: CoxFit) -> dict[str, float]:
+    """The last follow-up in each stratum of a Cox model."""
+    strata, stop = fit.data.strata, fit.data.response.stop
+    return {
+        label: float(stop[strata.codes == code].max()) for code, label in enumerate(strata.labels)
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class Baseline:
     """The baseline hazard of each of S strata at m times, and how each patient moves it.
@@ -209,10 +231,6 @@ class Baseline:
     def of(cls, fit: CoxFit, times: Floats) -> Baseline:
         """From a fitted model; the same for tied deaths after Efron and Breslow."""
         strata = fit.data.strata
-        for code, label in enumerate(strata.labels):
-            last = float(fit.data.response.stop[strata.codes == code].max())
-            if times.max() > last:
-                raise BeyondFollowUp(float(times.max()), group=label, last=last)
         moments, sets = fit.centred, fit.sets
         size = len(strata.labels)
         a, b = moments.moment(0, 2), moments.moment(1, 2)

@@ -13,21 +13,28 @@ pharmacoepidemiology. American Journal of Epidemiology 167:492-499.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
 
-from haemony.analysis.causal.faults import LooksAhead, NobodyLeft
+from haemony.analysis.causal.faults import LooksAhead, NobodyLeft, refuse_own
+from haemony.analysis.causal.leftout import left_out
+from haemony.analysis.causal.times import positive_time, times_of
 from haemony.analysis.logistic import complete_columns, true_or_false
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.formula import Missing, Model
 from haemony.analysis.survival.data.frames import Tabular, polars_table
-from haemony.analysis.survival.faults import BadCovariate, BadResponse, NothingToAnalyse
+from haemony.analysis.survival.data.sample import check_choice
+from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 
 START, STOP, EVENT, PATIENT = "trial_start", "trial_stop", "trial_event", "trial_patient"
 WEIGHT, NUMBER = "trial_weight", "trial_number"
 FOLLOWED = f"Surv({START}, {STOP}, {EVENT})"
+OWN = (START, STOP, EVENT, PATIENT, WEIGHT, NUMBER)
+INCOMPLETE = "a variable is missing"
+Earlier = Literal["leave out", "from the start"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +53,8 @@ class Trial:
         later: further columns that are known only after time zero and may not be used.
         horizon: when follow-up ends for everybody, if before the end of observation.
         unit: the unit of time.
+        earlier: who was exposed before time zero takes no part ("leave out": a trial enrols nobody
+            who has had the treatment), or counts as exposed from time zero ("from the start").
     """
 
     origin: str
@@ -58,14 +67,17 @@ class Trial:
     later: tuple[str, ...] = ()
     horizon: float | None = None
     unit: str = "days"
+    earlier: Earlier = "leave out"
 
     def __post_init__(self) -> None:
         if not self.exposure.isidentifier():
             raise BadCovariate(
                 "exposure", reason="is not a plain word", remedy='call it for example "transplant"'
             )
-        if self.horizon is not None and not self.horizon > 0:
-            raise BadCovariate("horizon", reason="is not positive", remedy="give a time, or None")
+        if self.horizon is not None:
+            positive_time(self.horizon, "horizon", "give a time, or None")
+        check_choice(self.earlier, "earlier", get_args(Earlier))
+        refuse_own((*self.model.columns[1:], self.exposure), OWN)
         future = {self.time, self.event, self.exposure_time, self.exposure, *self.later}
         self._refuse(self.covariates, "a confounder", future)
         if self.eligible is not None:
@@ -102,33 +114,38 @@ class Trial:
 
         Raises:
             NothingToAnalyse: nobody is left.
-            BadResponse: times are not numbers.
+            BadResponse: times are not numbers, or infinite.
         """
         eligible, attrition = _eligible(self, table)
         columns = [self.time, self.event, *self.covariates]
         needed = complete_columns(eligible, list(dict.fromkeys([*columns, self.exposure_time])))
-        for name in (self.time, self.exposure_time):
-            if not (needed[name].dtype.is_numeric() or needed[name].dtype == pl.Null):
-                raise BadResponse(f"the time {name!r} is not numeric", remedy="give it as a number")
+        needed = needed.with_columns(
+            times_of(needed, self.time), times_of(needed, self.exposure_time)
+        )
         kept = needed.drop_nulls(list(dict.fromkeys(columns)))
         counts = {n: k for n in columns if (k := needed[n].null_count())}
         missing = Missing(needed.height - kept.height, counts)
-        attrition = [*attrition, ("a variable is missing", missing.rows)]
-        begins = kept[self.exposure_time].cast(pl.Float64).fill_null(float("inf"))
-        late = kept.filter((kept[self.time] > 0) & (begins >= 0))
+        followed = kept.filter(pl.col(self.time) > 0)
+        before = pl.col(self.exposure_time).fill_null(0) < 0
+        early = followed.filter(before).height
+        late = followed
         attrition += [
-            (f"follow-up ends at or before {self.origin}", int((kept[self.time] <= 0).sum())),
-            (
-                f"{self.exposure} before {self.origin}",
-                int(((kept[self.time] > 0) & (begins < 0)).sum()),
-            ),
+            (INCOMPLETE, missing.rows),
+            (f"follow-up ends at or before {self.origin}", kept.height - followed.height),
         ]
+        if self.earlier == "leave out":
+            late = followed.filter(~before)
+            attrition.append((f"{self.exposure} before {self.origin}", early))
         if late.is_empty():
+            others = [(why, count) for why, count in attrition if why != INCOMPLETE]
+            why = left_out(missing, others).removeprefix("left out: ") or "the table is empty"
             raise NothingToAnalyse(
-                f"no patient of the trial from {self.origin} is left",
+                f"no patient of the trial from {self.origin} is left: {why}",
                 remedy="check eligibility and the time origin",
             )
-        return Enrolled.of(self, late, missing, tuple((why, n) for why, n in attrition if n))
+        notes = (_said_of_early(self, early),) if early else ()
+        gone = tuple((why, n) for why, n in attrition if n)
+        return Enrolled.of(self, late, missing, gone, notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,18 +179,19 @@ class Enrolled:
         rows: pl.DataFrame,
         missing: Missing,
         attrition: tuple[tuple[str, int], ...],
+        notes: tuple[str, ...] = (),
     ) -> Enrolled:
         """Read the times of the rows that are enrolled."""
-        time = rows[trial.time].cast(pl.Float64).to_numpy()
+        time = rows[trial.time].to_numpy()
         event = true_or_false(rows[trial.event])
         if trial.horizon is not None:
             event = event & (time <= trial.horizon)
             time = np.minimum(time, trial.horizon)
-        begins = rows[trial.exposure_time].cast(pl.Float64).fill_null(float("inf")).to_numpy()
+        begins = rows[trial.exposure_time].fill_null(float("inf")).clip(lower_bound=0).to_numpy()
         at_the_end = int(np.count_nonzero((begins >= time) & np.isfinite(begins)))
-        notes: tuple[str, ...] = ()
         if at_the_end:
             notes = (
+                *notes,
                 f"{trial.exposure} on the last day of follow-up or later counts as none "
                 f"({at_the_end} of the patients)",
             )
@@ -217,6 +235,16 @@ class Enrolled:
         columns = times | {EVENT: event.astype(np.int64)} | more
         added = [pl.Series(name, values[keep]) for name, values in columns.items()]
         return self.rows[who[keep]].with_columns(added)
+
+
+def _said_of_early(trial: Trial, count: int) -> str:
+    who = f"{count:,} {'patient' if count == 1 else 'patients'} with {trial.exposure} before"
+    if trial.earlier == "leave out":
+        return (
+            f"{who} {trial.origin} left out; earlier='from the start' would count them as exposed "
+            f"from {trial.origin} on"
+        )
+    return f"{who} {trial.origin} counted as exposed from {trial.origin} on"
 
 
 def _eligible(trial: Trial, table: Tabular) -> tuple[pl.DataFrame, list[tuple[str, int]]]:

@@ -24,6 +24,8 @@ from haemony.analysis.evidence import (
     StatesFound,
     SubgroupsFound,
     TimeDependentFound,
+    WeightedFound,
+    WeightedPair,
 )
 from haemony.analysis.freezing import Deviation, Frozen
 from haemony.analysis.multistate import Occupation
@@ -36,6 +38,7 @@ from haemony.analysis.report.values import (
     chi_squared,
     cohort_of,
     curve_groups,
+    estimate,
     labels_of,
     logrank_of,
     missing_of,
@@ -75,6 +78,7 @@ def further(evidence: Evidence) -> Document:
         "states": [states_of(found, i, least, unit) for i, found in enumerate(evidence.states, 1)],
         "comutation": [comutation_of(found, words, least) for found in evidence.comutations],
         "prediction": [prediction_of(found, words, least) for found in evidence.predictions],
+        "weighted": [weighted_of(found, words, least, unit) for found in evidence.weighted],
         "sensitivity": [sensitivity_of(s, words, least) for s in evidence.sensitivities],
         "cautions": [caution_of(caution) for caution in evidence.cautions],
         "frozen": None if evidence.frozen is None else frozen_of(evidence.frozen),
@@ -429,6 +433,84 @@ def _predicted(found: Predicted, least: int) -> Document:
             for one, n in zip(found.left_out, sizes, strict=True)
         ],
     }
+
+
+def weighted_of(found: WeightedFound, words: Words, least: int, unit: float) -> Document:
+    """Groups weighted to be alike."""
+    block = found.block
+    sizes = shown_row([n for _, n, _ in found.groups], least)
+    hidden = [label for (label, _, _), n in zip(found.groups, sizes, strict=True) if n == HIDDEN]
+    return {
+        "key": block.key,
+        "title": block.title,
+        "endpoint": found.clock.name,
+        "population": block.population,
+        "by": block.by,
+        "by_label": words.label(block.by),
+        "given": block.given,
+        "estimand": block.estimand,
+        "target": found.target,
+        "truncate": [number(one) for one in block.truncate],
+        "treated": found.treated,
+        "n": sum(n for _, n, _ in found.groups),
+        "missing": missing_of(found.missing, words),
+        "groups": [
+            {
+                "label": label,
+                "n": n,
+                "events": shown(events, least) if isinstance(n, int) else HIDDEN,
+            }
+            for (label, _, events), n in zip(found.groups, sizes, strict=True)
+        ],
+        "pairs": [
+            _pair(pair, words, least, unit, {pair.others, found.treated}.isdisjoint(hidden))
+            for pair in found.pairs
+        ],
+    }
+
+
+def _pair(pair: WeightedPair, words: Words, least: int, unit: float, counted: bool) -> Document:
+    """The treated beside one other group; nothing of it where one of them is too small.
+
+    Args:
+        pair: what was found.
+        words: what columns are called.
+        least: the smallest count that is written.
+        unit: days in one unit of the report's time.
+        counted: whether the sizes of both groups are written; nothing gives them back otherwise.
+    """
+    few = min(pair.sizes) < least
+    models = {"crude": pair.crude, "weighted": pair.weighted}
+    told = {name: regression_of(model, words, least) for name, model in models.items()}
+    less: Document = {} if counted and not few else {"n": HIDDEN, "events": HIDDEN}
+    if few:
+        less |= {**NOTHING, "p": None, "note": "too few to show"}
+    for model in told.values():
+        model["effects"] = [effect | less for effect in model["effects"]]
+    shows = counted and not few
+    return {
+        "others": pair.others,
+        **told,
+        "effective": [number(one) for one in pair.effective] if shows else None,
+        "balance": [
+            {"label": one.label, "before": number(one.before), "after": number(one.after)}
+            for one in ([] if few else pair.balance)
+        ],
+        "at": [
+            {
+                "time": number(one.days / unit),
+                "days": number(one.days),
+                "groups": [_told(one.others), _told(one.treated)],
+                "difference": _told(one.difference),
+            }
+            for one in ([] if few else pair.at)
+        ],
+        "notes": list(pair.notes) if shows else [],
+    }
+
+
+def _told(found: survival.Estimate | None) -> Document:
+    return dict(NOTHING) if found is None else estimate(found)
 
 
 def sensitivity_of(found: SensitivityFound, words: Words, least: int) -> Document:

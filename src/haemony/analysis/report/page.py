@@ -63,6 +63,7 @@ _SECTIONS = (
     ("states", "states"),
     ("comutation", "comutation"),
     ("prediction", "prediction"),
+    ("weighted", "weighted"),
 )
 """The kinds of block in the order of the page, and what their anchors are called."""
 
@@ -113,6 +114,7 @@ def _environment() -> Environment:
     environment.filters["effect_on"] = _effect_on
     environment.filters["effect_time"] = _effect_time
     environment.filters["odds_ci"] = _odds_with_limits
+    environment.filters["gap_ci"] = _gap_with_limits
     environment.filters["c_se"] = _concordance_with_error
     environment.filters["by_block"] = _by_block
     environment.filters["lower_first"] = _lower_first
@@ -159,6 +161,16 @@ def _incidence_with_limits(at: Document) -> str:
     if at["lower"] is None or at["upper"] is None:
         return numerals.share(at["value"])
     return f"{numerals.share(at['value'])} ({numerals.shares(at['lower'], at['upper'])})"
+
+
+def _gap_with_limits(found: Document) -> str:
+    """A difference of shares in percentage points."""
+    if found["value"] is None:
+        return "beyond follow-up"
+    value, *limits = (
+        f"{100 * (found[key] or 0.0):.1f}".replace("-", "−") for key in ("value", "lower", "upper")
+    )
+    return f"{value} ({' to '.join(limits)})" if found["lower"] is not None else value
 
 
 def _concordance_with_error(found: Document) -> str:
