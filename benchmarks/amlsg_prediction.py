@@ -570,8 +570,8 @@ TAIL = """
   not recorded.
 - **average**: the mean log hazard of forward, 30 inputs, main effects, mechanisms, all pairs and
   gaps. Nothing is chosen, so nothing is chosen by chance.
-- **chosen inside**: whichever of forward, 30 inputs, main effects, mechanisms and all pairs does best
-  in five-fold validation within the training patients.
+- **chosen inside**: whichever of forward, 30 inputs, main effects, mechanisms and all pairs does
+  best in five-fold validation within the training patients.
 
 ## What was tried, and what was seen before
 

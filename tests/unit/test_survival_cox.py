@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from haemony.analysis import survival
+from haemony.model.errors import HaemonyError
 
 FINDING = pl.Enum(["negative", "positive"])
 
@@ -113,7 +114,7 @@ def test_collinear_covariates_are_named_with_what_they_follow_from() -> None:
 
 def test_a_covariate_that_varies_only_between_strata_is_named() -> None:
     """Within a trial, the trial cannot be compared."""
-    with pytest.raises(survival.CollinearCovariates, match="varies only between strata"):
+    with pytest.raises(survival.CollinearCovariates, match="one value among those at risk"):
         survival.cox("Surv(days, died) ~ age + trial + strata(trial)", patients())
 
 
@@ -287,3 +288,80 @@ def test_no_value_stands_in_a_fault() -> None:
         with pytest.raises(survival.BadCovariate, match="'word' holds 3 cells") as caught:
             call()
         assert "secret" not in str(caught.value)
+
+
+def test_a_print_says_what_was_assumed() -> None:
+    """Ties, strata, variance, bias and reference levels stand above the coefficients."""
+    plain = str(survival.cox("Surv(days, died) ~ age + NPM1 + strata(trial)", patients()))
+    robust = str(survival.cox("Surv(days, died) ~ age + cluster(trial)", patients()))
+    firth = str(survival.cox("Surv(days, died) ~ age", patients(), bias="reduced"))
+
+    assert "Cox model: Efron ties, 2 strata\nCompared with: NPM1 negative\n" in plain
+    assert "standard errors robust, by cluster" in robust
+    assert "Firth's bias reduction" in firth
+    assert "Compared with" not in robust
+
+
+def test_levels_are_not_told_by_a_fault() -> None:
+    """The columns that say the same are named; what their cells hold is not."""
+    copied = (
+        pl.col("NPM1").cast(pl.String).replace({"negative": "told one", "positive": "told two"})
+    )
+
+    with pytest.raises(survival.CollinearCovariates) as caught:
+        survival.cox("Surv(days, died) ~ NPM1 + copied", patients().with_columns(copied=copied))
+
+    assert {*caught.value.redundant, *caught.value.given} == {"NPM1", "copied"}
+    assert "told" not in str(caught.value).replace("told apart", "")
+
+
+def test_a_stray_word_in_a_column_of_numbers_is_noted() -> None:
+    """One text makes every number a category; the fit says so."""
+    ages = [*map(str, patients()["age"][:-1]), "unknown"]
+    coarse = pl.Series("age", [f"{text[0]}0" if text[0].isdigit() else text for text in ages])
+
+    fit = survival.cox("Surv(days, died) ~ age", patients().with_columns(coarse))
+
+    assert any("11 of its 12 values are numbers" in note for note in fit.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"formula": None}, "neither text nor a Surv"),
+        ({"table": patients().with_columns(age=pl.col("age") * 1e300)}, "'age' has numbers beyond"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said(given: dict[str, object], message: str) -> None:
+    """No formula, and numbers whose squares overflow."""
+    asked = {"formula": "Surv(days, died) ~ age", "table": patients()} | given
+
+    with pytest.raises(HaemonyError, match=message):
+        survival.cox(**asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"covariates": ["a"] * 12}, "'covariates' are not all numbers"),
+        ({"covariates": [np.nan] * 12}, "'covariates' hold missing"),
+        ({"covariates": [1e200] * 12}, "'x1' has numbers beyond"),
+        ({"weights": [np.nan] * 12}, "'weights' hold missing"),
+        ({"weights": "age"}, "'weights' has shape"),
+        ({"offset": [np.inf] * 12}, "'offset' hold missing or infinite"),
+        ({"strata": [1, 2]}, "'strata' has shape"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(given: dict[str, object], message: str) -> None:
+    """Each array beside a Surv is looked at."""
+    response = survival.Surv.right(patients()["days"], patients()["died"])
+    arrays = {"covariates": patients()["age"]} | given
+
+    with pytest.raises(survival.BadCovariate, match=message):
+        survival.cox(response, **arrays)  # type: ignore[arg-type]
+
+
+def test_no_follow_up_is_no_traceback() -> None:
+    """Zero rows."""
+    with pytest.raises(survival.NothingToAnalyse, match="no follow-up"):
+        survival.cox(survival.Surv.right([], []), covariates=np.zeros((0, 1)))

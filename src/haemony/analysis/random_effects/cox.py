@@ -57,6 +57,8 @@ from haemony.analysis.survival.regression.scaled import Scaled
 
 Uncertainty = Literal["posterior", "sampling"]
 FREE = "not shrunk"
+SHOWN = 15
+"""Effects that print; `table()` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +291,16 @@ class RandomEffects:
         return self.as_cox.predict(rows, times, strata=strata, level=level)
 
     def __str__(self) -> str:
-        """What the groups are like, and how well the model tells its own patients apart."""
-        c = self.concordance
+        """What the groups are like, their strongest effects, and how well the fit tells apart."""
+        c, table = self.concordance, self.table().drop("z")
+        strongest = table.sort(pl.col("p"), maintain_order=True)
         return printing.page(
-            printing.counted(self.n, self.events, self.missing.rows),
+            (
+                printing.counted(self.n, self.events, self.missing.rows),
+                f"Random effects: variances by {self.estimator}, {self.ties.capitalize()} ties",
+            ),
             printing.grid(self.variance_components()),
+            printing.grid(strongest, p_values=("p",), most=SHOWN),
             f"concordance {c.value:.3f} (SE {c.std_err:.3f}), on the patients of the fit",
             notes=self.notes,
         )

@@ -87,6 +87,11 @@ def given_variances(
     """(q,) the variances that are given; NaN where they are estimated."""
     if variances is None:
         return np.full(len(groups), np.nan)
+    given = list(variances.values()) if isinstance(variances, Mapping) else [variances]
+    if any(np.isnan(value) for value in given):
+        raise BadCovariate(
+            "variances", reason="hold NaN", remedy="leave out those that are to be estimated"
+        )
     if isinstance(variances, Mapping):
         _check_known("variances", variances, groups)
         return np.array([float(variances.get(name, np.nan)) for name in groups])

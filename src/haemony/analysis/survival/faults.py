@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from haemony.model.errors import HaemonyError, UsageError
@@ -71,15 +72,27 @@ class ConstantCovariate(HaemonyError):
 
 
 class CollinearCovariates(HaemonyError):
-    """Some covariates are sums of others, or vary only between strata."""
+    """Some covariates are sums of others, or do not vary where they are compared.
+
+    Covariates are named by their columns alone: a level may be what a patient has told.
+    """
 
     def __init__(self, redundant: Sequence[str], *, given: Sequence[str]) -> None:
-        self.redundant, self.given = tuple(redundant), tuple(given)
-        cause = f"follows from {', '.join(given)}" if given else "varies only between strata"
+        self.redundant, self.given = _without_levels(redundant), _without_levels(given)
+        cause = "has one value among those at risk"
+        remedy = "leave it out, or look at its rare levels and at the strata"
+        if given:
+            cause = f"follows from {', '.join(self.given)}"
+            remedy = "leave one of them out, or a level that few patients have"
         super().__init__(
-            f"{', '.join(redundant)} {cause} at every event time, so its effect cannot be "
-            f"told apart; leave one of them out"
+            f"{', '.join(self.redundant)} {cause} at every event time, so its effect cannot be "
+            f"told apart; {remedy}"
         )
+
+
+def _without_levels(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns of coefficients such as "sex[male]", each once."""
+    return tuple(dict.fromkeys(re.sub(r"\[[^\]]*\]", "", name) for name in names))
 
 
 class BeyondFollowUp(UsageError):

@@ -24,7 +24,7 @@ def normal_quantile(level: float) -> float:
     >>> round(normal_quantile(0.95), 4)
     1.96
     """
-    if not 0 < level < 1:
+    if not isinstance(level, int | float) or not 0 < level < 1:
         raise BadCovariate("level", reason="is not between 0 and 1", remedy="give for example 0.95")
     return float(ndtri((1 + level) / 2))
 

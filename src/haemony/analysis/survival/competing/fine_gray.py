@@ -90,8 +90,12 @@ class FineGray:
     def __str__(self) -> str:
         test = self.wald_test
         return printing.page(
-            f"{printing.counted(self.n, self.events, self.missing.rows)}, "
-            f"{self.competing:,} with a competing event",
+            (
+                f"{printing.counted(self.n, self.events, self.missing.rows)}, "
+                f"{self.competing:,} with a competing event",
+                f"Subdistribution hazard of {self.cause}: {self.ties.capitalize()} ties, "
+                f"convention of {self.convention}, variance {self.variance}",
+            ),
             printing.grid(self.table(), p_values=("p",)),
             printing.said_of_test("Wald test", test.statistic, test.df, test.p),
             notes=self.notes,

@@ -54,9 +54,11 @@ class Columns:
             total += weights[begin : begin + BLOCK] @ block
             away = block - x[0]
             first += _down(np.add, away)
-            second += _down(np.add, np.square(away, out=away))
-        variance = second / len(x) - (first / len(x)) ** 2
-        spread = np.sqrt(np.maximum(variance, (NARROWEST * (highest - lowest)) ** 2))
+            with np.errstate(over="ignore"):
+                second += _down(np.add, np.square(away, out=away))
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = second / len(x) - (first / len(x)) ** 2
+            spread = np.sqrt(np.maximum(variance, (NARROWEST * (highest - lowest)) ** 2))
         return cls(lowest, highest, total / weights.sum(), spread)
 
     @property

@@ -59,10 +59,16 @@ class Design:
             },
             categories=categories,
             columns=columns,
-            notes=_unused_levels(table, categories),
+            notes=(*_unused_levels(table, categories), *_numbers_as_text(table, categories)),
             _spec=spec,
         )
         return design, _finite(built, design)
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """The level of each categorical column against which its others are compared."""
+        shown = {name.partition("[")[0] for name in self.names}
+        return {name: used[0] for name, used in self.categories.items() if name in shown}
 
     def matrix(self, table: pl.DataFrame) -> Floats:
         """The columns (m, p) for other patients.
@@ -148,6 +154,23 @@ def _unused_levels(
     return tuple(notes)
 
 
+def _numbers_as_text(
+    table: pl.DataFrame, categories: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Columns of text that are mostly numbers: a stray word among them makes them categories."""
+    notes = []
+    for name in categories:
+        if table[name].dtype != pl.String:
+            continue
+        numeric = int(table[name].cast(pl.Float64, strict=False).count())
+        if 2 * numeric > table.height:
+            notes.append(
+                f"{name} is text, though {numeric:,} of its {table.height:,} values are numbers: "
+                f"each distinct value became a category; turn it into a number if it is one"
+            )
+    return tuple(notes)
+
+
 def _finite(built: formulaic.ModelMatrix, design: Design) -> Floats:
     matrix = np.asarray(built, dtype=np.float64)[:, 1:]
     for name, column in zip(design.names, matrix.T, strict=True):
@@ -167,6 +190,12 @@ def _check_new(column: pl.Series, known: tuple[str, ...] | None) -> None:
             column.name,
             reason=f"is missing in {column.null_count()} of the new rows",
             remedy="predict for complete rows",
+        )
+    if known is None and not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+        raise BadCovariate(
+            column.name,
+            reason=f"is of type {column.dtype} where the fit had numbers",
+            remedy="turn it into a number",
         )
     if known is not None and not column.cast(pl.String).is_in(known).all():
         raise BadCovariate(

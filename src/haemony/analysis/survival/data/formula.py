@@ -163,6 +163,8 @@ def read(formula: str) -> Model:
     >>> model.terms, model.strata
     (('`age`', 'log(wbc)'), ('study',))
     """
+    if not isinstance(formula, str):
+        raise BadFormula(str(formula), reason="it is neither text nor a Surv")
     left, tilde, right = formula.partition("~")
     if not tilde:
         raise BadFormula(formula, reason="it has no '~'")

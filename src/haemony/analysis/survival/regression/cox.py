@@ -119,7 +119,7 @@ class CoxFit:
     def __str__(self) -> str:
         """Print as R's `summary` does, without the call."""
         return printing.page(
-            printing.counted(self.n, self.events, self.missing.rows),
+            (printing.counted(self.n, self.events, self.missing.rows), *_said_of_model(self)),
             printing.grid(_with_infinities(self), p_values=("p",)),
             _said_of_fit(self),
             notes=self.notes,
@@ -517,6 +517,26 @@ def _with_infinities(fit: CoxFit) -> pl.DataFrame:
         .then(pl.when(side > 0).then(np.inf).otherwise(0.0))
         .otherwise("hazard_ratio"),
     )
+
+
+def _said_of_model(fit: CoxFit) -> tuple[str, ...]:
+    """The lines above the coefficients: what was assumed, and against what levels compare."""
+    strata = len(fit.data.strata.labels)
+    options = {
+        f"{'exact' if fit.ties == 'exact' else fit.ties.capitalize()} ties": True,
+        f"{strata:,} strata": strata > 1,
+        "standard errors robust, by cluster": fit.data.cluster is not None,
+        "standard errors robust": fit.robust and fit.data.cluster is None,
+        "Firth's bias reduction": fit.data.bias == "reduced",
+        "ridge": fit.data.ridge is not None,
+        "case weights": bool(np.any(fit.data.weights != 1)),
+    }
+    said = f"Cox model: {', '.join(option for option, holds in options.items() if holds)}"
+    references = fit.design.references if fit.design else {}
+    if not references:
+        return (said,)
+    against = ", ".join(f"{name} {level}" for name, level in references.items())
+    return said, f"Compared with: {against}"
 
 
 def _said_of_fit(fit: CoxFit) -> tuple[str, ...]:

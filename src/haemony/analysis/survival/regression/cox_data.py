@@ -35,6 +35,7 @@ from haemony.analysis.survival.regression.shared_frailty import Shared
 
 Treatment = Literal["efron", "breslow", "exact"]
 Bias = Literal["kept", "reduced"]
+FARTHEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +134,7 @@ def from_table(read: Complete) -> tuple[CoxData, Design]:
         ridge=_ridge_weights(model, design, x),
         shared=_shared(read),
     )
+    _check_range(data)
     return data, design
 
 
@@ -164,7 +166,7 @@ def from_arrays(
     known = column(offset, "offset", n)
     counted = column(weights, "weights", n)
     within = column(cluster, "cluster", n)
-    return CoxData(
+    data = CoxData(
         response=response,
         x=x,
         names=labels,
@@ -176,6 +178,23 @@ def from_arrays(
         else positive_weights(real(counted, "weights"), "weights"),
         offset=constant(0.0, n) if known is None else real(known, "offset"),
     )
+    _check_range(data)
+    return data
+
+
+def _check_range(data: CoxData) -> None:
+    """Refuse covariates whose squares are beyond any number, and no rows at all."""
+    if not len(data.x):
+        raise NothingToAnalyse(
+            "there is no follow-up", remedy="check which rows were left out before"
+        )
+    far = np.maximum(np.abs(data.columns.lowest), np.abs(data.columns.highest)) > FARTHEST
+    if far.any():
+        raise BadCovariate(
+            ", ".join(data.names[i] for i in np.flatnonzero(far)),
+            reason=f"has numbers beyond {FARTHEST:g}, whose squares cannot be held",
+            remedy="give it in a larger unit, or look for codes that stand for unknown",
+        )
 
 
 def real(values: ArrayLike, name: str) -> Floats:

@@ -270,8 +270,14 @@ def elastic_net(
     >>> path.chosen("simple")["term"].to_list()
     ['x1']
     """
-    if not 0 <= mix <= 1 or steps < 1:
+    if not 0 <= mix <= 1:
         raise BadCovariate("mix", reason="is not within 0 and 1", remedy="give 1 for the lasso")
+    if steps < 1:
+        raise BadCovariate("steps", reason="is less than 1", remedy="give for example 100")
+    if smallest is not None and not 0 < smallest < 1:
+        raise BadCovariate(
+            "smallest", reason="is not between 0 and 1", remedy="give for example 1e-4"
+        )
     data, design, missing = cox_data(formula, table, covariates=covariates, weights=weights)
     for name in free:
         if name not in data.names:
