@@ -37,6 +37,7 @@ FROM_DIAGNOSIS = Trial(
 )
 METHODS = {"FE": "fixed", "DL": "dersimonian-laird", "REML": "reml", "PM": "paule-mandel"}
 TESTS = {"z": "normal", "knha": "hartung-knapp"}
+ALIKE = {"knha": "hartung-knapp", "adhoc": "hartung-knapp-adhoc"}
 
 
 @cache
@@ -171,6 +172,16 @@ def meta_figures(term: str, method: str, test: str) -> Answers:
         "prediction": labelled(np.array(found.prediction)),
         "prediction higgins": labelled(np.array(wide.prediction)),
     }
+
+
+def alike_figures(term: str, test: str) -> Answers:
+    """What metafor says of sources that agree ten times better than they do."""
+    alone = two_stage().pooled[term]
+    mean = alone.estimates.mean()
+    alike = mean + (alone.estimates - mean) / 10
+    found = pooling.meta(alike, alone.std_errs, test=ALIKE[test])
+    effect = [found.estimate, found.std_err, found.lower, found.upper, found.p]
+    return {"pooled": labelled(np.array(effect))}
 
 
 def left_out_figures(term: str) -> Answers:
@@ -310,6 +321,11 @@ ANALYSES: dict[str, dict[str, Callable[[], Answers]]] = {
             for term in ("age", "sex", "wbc")
             for method in METHODS
             for test in TESTS
+        },
+        **{
+            f"meta {term} alike {test}": lambda term=term, test=test: alike_figures(term, test)
+            for term in ("age", "sex", "wbc")
+            for test in ALIKE
         },
         **{
             f"meta {term} left out": lambda term=term: left_out_figures(term)

@@ -37,7 +37,7 @@ def answers(name: str) -> Answers:
     """All figures of one cohort by analysis and quantity, under the labels 1, 2, 3 and so on."""
     table = cohort(name)
     at = three_times(table["time"].to_numpy())
-    found = survivals(table, at) | restricted(table, at[2])
+    found = survivals(table, at) | unasked(table, at) | restricted(table, at[2])
     if table.height < 2500:
         found |= rank_tests(table)
     if table["event"].n_unique() > 2:
@@ -85,6 +85,18 @@ def survivals(table: pl.DataFrame, at: Floats) -> Answers:
             rows = known(hazards.at(at))
             for quantity in ("hazard", "hazard_std_err", "survival", "std_err", "upper"):
                 found[f"na {ctype} {name}", quantity] = labelled(rows[quantity])
+    return found
+
+
+def unasked(table: pl.DataFrame, at: Floats) -> Answers:
+    """The errors that curves have by default, with weights that are no counts and that are."""
+    found: Answers = {}
+    for times in (1, 2):
+        weighted = table.with_columns(pl.col("weight") * times)
+        curves = kaplan_meier("Surv(time, died) ~ 1", weighted, weights="weight")
+        hazards = nelson_aalen("Surv(time, died) ~ 1", weighted, weights="weight")
+        found[f"unasked {times}", "std_err"] = labelled(curves.at(at)["std_err"])
+        found[f"unasked {times}", "hazard_std_err"] = labelled(hazards.at(at)["hazard_std_err"])
     return found
 
 

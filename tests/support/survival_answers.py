@@ -152,7 +152,9 @@ def synthetic_analyses() -> dict[str, Callable[[pl.DataFrame], Answers]]:
         "km logit": lambda t: curve_figures(km(by_gene, t, conf_type="logit")),
         "km delayed": lambda t: curve_figures(km("Surv(start, stop, event) ~ gene", t)),
         "km years": lambda t: curve_figures(km("Surv(years, event) ~ 1", t)),
-        "km weights": lambda t: curve_figures(km(by_gene, t, weights="weight")),
+        "km weights": lambda t: curve_figures(
+            km(by_gene, t, weights="weight", variance="greenwood")
+        ),
         "follow-up": lambda t: curve_figures(survival.follow_up(by_gene, t)),
         "logrank": lambda t: logrank_figures(logrank(by_risk, t)),
         "logrank peto": lambda t: logrank_figures(logrank(by_risk, t, rho=1)),

@@ -61,7 +61,8 @@ def test_a_cumulative_hazard_rises_by_the_share_that_dies() -> None:
 
 def test_weights_that_are_no_counts_are_remarked_on() -> None:
     """Greenwood's error takes weights as counts, so halves earn a note and the robust one none."""
-    plain = kaplan_meier("Surv(days, died) ~ 1", patients(), weights="weight")
+    given = {"weights": "weight", "variance": "greenwood"}
+    plain = kaplan_meier("Surv(days, died) ~ 1", patients(), **given)
     robust = kaplan_meier("Surv(days, died) ~ 1", patients(), weights="weight", variance="robust")
 
     assert "not whole numbers" in plain.notes[0]
@@ -308,3 +309,181 @@ def test_nothing_is_compared_with_nothing() -> None:
         maxcombo("Surv(days, died) ~ site", patients())
     with pytest.raises(NothingToAnalyse, match="one group"):
         gray("Surv(days, event) ~ 1", patients())
+
+
+def test_fractional_weights_turn_errors_robust_as_in_r() -> None:
+    """Weights that are no counts give the jackknife by default, and a note; counts give none."""
+    table = patients()
+    whole = table.with_columns(weight=pl.col("weight") * 2)
+    for estimator in (kaplan_meier, nelson_aalen):
+        unasked = estimator("Surv(days, died) ~ arm", table, weights="weight")
+        robust = estimator("Surv(days, died) ~ arm", table, weights="weight", variance="robust")
+        counted = estimator("Surv(days, died) ~ arm", whole, weights="weight")
+
+        assert unasked.variance == "robust"
+        assert "standard errors are robust" in unasked.notes[0]
+        assert unasked.table().equals(robust.table())
+        assert (robust.notes, counted.variance, counted.notes) == ((), "greenwood", ())
+    means = restricted_mean("Surv(days, died) ~ arm", table, weights="weight", tau=10)
+    assert (means.variance, len(means.notes)) == ("robust", 1)
+    assert "standard errors are robust" in str(means)
+
+
+def test_the_mean_of_a_robust_curve_has_a_robust_error() -> None:
+    """A curve's restricted mean takes the variance of the curve, not always Greenwood's."""
+    given = {"weights": "weight", "variance": "robust"}
+    curves = kaplan_meier("Surv(days, died) ~ arm", patients(), **given)
+
+    found = curves.restricted_mean(10)
+
+    expected = restricted_mean("Surv(days, died) ~ arm", patients(), tau=10, **given)
+    assert found["std_err"].to_list() == pytest.approx(expected.std_err[:, 0].tolist())
+    assert found["restricted_mean"].to_list() == pytest.approx(expected.mean[:, 0].tolist())
+
+
+def test_a_group_that_leaves_for_good_has_no_survival_left() -> None:
+    """Sums of fractional weights round: where the last patient dies, survival is 0, not 9e-17."""
+    table = pl.DataFrame(
+        {
+            "start": [0, 0, 0, 5, 5, 5],
+            "stop": [1, 2, 3, 6, 7, 8],
+            "died": [1, 1, 1, 1, 0, 1],
+            "weight": [0.1, 0.2, 0.3, 0.7, 0.6, 0.3],
+        }
+    )
+
+    curve = kaplan_meier("Surv(start, stop, died) ~ 1", table, weights="weight")["all"]
+
+    assert curve.survival[2:].tolist() == [0, 0, 0, 0]
+    assert np.isnan(curve.std_err[2:]).all()
+    assert curve.lower[:2].min() > 0
+
+
+@pytest.mark.parametrize("curve", ["kaplan_meier", "nelson_aalen", "aalen_johansen"])
+@pytest.mark.parametrize("times", [[np.nan], [1.0, np.nan], ["late"], [None], [[1, 2]], [True]])
+def test_a_time_that_is_no_number_is_refused(curve: str, times: list[object]) -> None:
+    """NaN is no moment at which anything is known; the message says what to give."""
+    found = ESTIMATORS[curve](patients())
+
+    with pytest.raises(BadCovariate, match=r"'times' .*; give times in the unit of the follow-up"):
+        found.at(times)
+
+
+@pytest.mark.parametrize("curve", ["kaplan_meier", "nelson_aalen", "aalen_johansen"])
+def test_after_the_last_follow_up_all_curves_are_null(curve: str) -> None:
+    """However far beyond; before the origin nothing has happened yet."""
+    rows = ESTIMATORS[curve](patients(died=[1] * 11 + [0], event=[1] * 10 + [0, 0])).at(
+        [-3, 21, 1e300, np.inf]
+    )
+
+    late = rows.filter(pl.col("time") > 0, pl.col("group") == "arm=b")
+    estimates = [name for name in ("hazard", "survival", "incidence") if name in rows.columns]
+    assert late.select(estimates).null_count().row(0) == (late.height,) * len(estimates)
+    early = rows.filter(pl.col("time") < 0)
+    assert set(early[estimates[-1]]) == {0.0 if curve == "aalen_johansen" else 1.0}
+
+
+def test_a_quantile_lies_between_nobody_and_everybody() -> None:
+    """None have had the event at 0, as in R; NaN and numbers outside [0, 1] are refused."""
+    curve = kaplan_meier("Surv(days, died) ~ 1", patients())["all"]
+
+    assert (curve.quantile(0).value, curve.quantile(1).value) == (0, 20)
+    for share in (np.nan, -0.1, 1.1, "half"):
+        with pytest.raises(BadCovariate, match="'probability'"):
+            curve.quantile(share)
+    for tau in (np.nan, -1, 0, "long"):
+        with pytest.raises(BadCovariate, match="'tau'"):
+            curve.restricted_mean(tau)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"groups": [None, "a", "b"]}, "'groups' is missing in 1 rows"),
+        ({"groups": [np.nan, 1, 2]}, "'groups' is missing in 1 rows"),
+        ({"groups": np.array(["2020", "NaT", "2021"], "datetime64[Y]")}, "'groups' is missing"),
+        ({"cluster": [None, "a", "b"]}, "'cluster' is missing in 1 rows"),
+        ({"weights": ["a", "b", "c"]}, "'weights' holds something else than numbers"),
+        ({"weights": [1e300, 1, 1]}, "'weights' are so large or so small"),
+        ({"weights": [1e-300, 1, 1]}, "'weights' are so large or so small"),
+        ({"weights": [0, 1, 1]}, "not positive numbers"),
+        ({"weights": [np.nan, 1, 1]}, "not positive numbers"),
+    ],
+)
+def test_arrays_that_label_or_weigh_nobody_are_refused(
+    arrays: dict[str, list[object]], said: str
+) -> None:
+    """A missing label is no group called "nan", and a text is no weight."""
+    with pytest.raises(BadCovariate, match=said):
+        kaplan_meier(Surv.right([1, 2, 3], [1, 0, 1]), **arrays)
+
+
+@pytest.mark.parametrize("estimator", [kaplan_meier, nelson_aalen, aalen_johansen, logrank])
+def test_nobody_at_all_has_no_curve(estimator: Callable[..., object]) -> None:
+    """An empty follow-up is said to be empty."""
+    with pytest.raises(NothingToAnalyse, match="no follow-up"):
+        estimator(Surv.right([], []))
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "said"),
+    [
+        (["a"], [1], "times are not all numbers"),
+        ([1], ["x"], "events are not whole numbers"),
+        ([1], [np.nan], "events are not whole numbers"),
+        ([1, 2, 1e300], [1, 1, 1], "no unit explains"),
+    ],
+)
+def test_a_follow_up_of_texts_or_of_ages_of_the_world_is_refused(
+    time: list[object], event: list[object], said: str
+) -> None:
+    """One time of 1e300 days would tie all others, so it is taken for a code."""
+    with pytest.raises(BadResponse, match=said):
+        Surv.right(time, event)
+
+
+def test_powers_of_weights_are_numbers() -> None:
+    """A NaN as rho would make every figure NaN."""
+    for test in (logrank, gray, pairwise_logrank):
+        formula = f"Surv(days, {'event' if test is gray else 'died'}) ~ arm"
+        with pytest.raises(BadCovariate, match="'rho' is not one finite number"):
+            test(formula, patients(), rho=np.nan)
+        with pytest.raises(BadCovariate, match="'rho' is negative"):
+            test(formula, patients(), rho=-1)
+    with pytest.raises(BadCovariate, match="'scores' holds something else"):
+        logrank("Surv(days, died) ~ arm", patients()).trend(["a", "b"])
+
+
+def test_nobody_is_followed_for_any_time() -> None:
+    """Up to a horizon of 0 there is no time to share out."""
+    with pytest.raises(NothingToAnalyse, match="'arm=a' is followed for any time"):
+        restricted_mean("Surv(days, died) ~ arm", patients(days=0))
+
+
+def test_a_response_prints_its_numbers() -> None:
+    """Not its arrays."""
+    kinds = ("relapse", "death")
+
+    assert str(Surv.right([3, 5], [1, 0])) == "2 follow-ups, 1 events"
+    assert str(Surv.delayed([0, 1], [3, 5], [1, 2], states=kinds)) == (
+        "2 follow-ups, 2 events of 2 kinds, delayed entry"
+    )
+
+
+def test_a_stratum_without_events_says_nothing() -> None:
+    """Nobody of site w has an event: all tests are those of the other sites."""
+    quiet = patients(site=["w"] * 12, event=[0] * 12, died=[0] * 12)
+    both = pl.concat([patients(), quiet])
+
+    for test, event in ((logrank, "died"), (pairwise_logrank, "died"), (maxcombo, "died")):
+        formula = f"Surv(days, {event}) ~ arm + strata(site)"
+        assert test(formula, both).table()[-1, -1] == test(formula, patients()).table()[-1, -1]
+    formula = "Surv(days, event) ~ arm + strata(site)"
+    assert gray(formula, both).table().equals(gray(formula, patients()).table())
+
+
+def test_tied_events_after_a_group_has_gone_are_no_division_by_zero() -> None:
+    """The group of two is gone when both of the other die: Gray's test as cmprsk has it."""
+    found = gray(Surv.right([2, 0, 3, 3], [0, 1, 1, 1]), groups=list("ccbb"))
+
+    assert found.statistic[0] == pytest.approx(1, abs=1e-12)

@@ -634,3 +634,200 @@ class TestModels:
         assert "well" in str(fit.predict({"x": 1}))
         drawn = ms.simulate(fit, {"x": 1}, [3], state="well", seed=1, paths=100)
         assert "Monte Carlo error at most" in str(drawn)
+
+
+BEYOND = [
+    lambda h, time: ms.occupation(h).at(time),
+    lambda h, time: ms.occupation(h).stay(time),
+    lambda h, time: ms.occupation(h, since=time),
+    lambda h, time: ms.transition_probabilities(ms.hazards(h)).at(time),
+    lambda h, time: ms.transition_probabilities(ms.hazards(h)).stay(time),
+    lambda h, time: ms.transition_probabilities(ms.hazards(h)).covariance(time),
+    lambda h, time: ms.transition_probabilities(ms.hazards(h), since=time),
+    lambda h, time: h.at_risk(time),
+    lambda h, time: h.since(time),
+    lambda h, time: h.landmark("ill", time),
+]
+
+
+class TestHardQuestions:
+    """Times, covariates and options that have no answer get a reason, never a number."""
+
+    @pytest.mark.parametrize("ask", BEYOND)
+    @pytest.mark.parametrize("time", [np.nan, "late", [None], [[1, 2]]])
+    def test_a_time_that_is_no_number_is_refused(
+        self, ask: Callable[[ms.Histories, object], object], time: object
+    ) -> None:
+        """Neither NaN nor a text is a time."""
+        with pytest.raises(survival.BadCovariate, match=r"number|finite|dimensions"):
+            ask(told(), time)
+
+    @pytest.mark.parametrize("horizon", [-5, 0, 1e300])
+    def test_a_horizon_lies_after_the_beginning(self, horizon: float) -> None:
+        """Nobody spends minus five days in a state."""
+        p = ms.transition_probabilities(ms.hazards(told()))
+
+        for ask in (ms.occupation(told()).stay, p.stay, p.covariance):
+            with pytest.raises(ms.BadHistory, match="no time after the beginning at 0; give a"):
+                ask(horizon)
+
+    def test_nothing_is_known_of_a_beginning_after_the_last_follow_up(self) -> None:
+        """Where everybody would be after a thousand million days was given as certain."""
+        fit = ms.transition_cox(TestModels.histories(), "x")
+
+        for ask in (
+            lambda: ms.transition_probabilities(ms.hazards(told()), since=1e9),
+            lambda: ms.transition_probabilities(ms.hazards(told())).covariance(1e9),
+            lambda: fit.predict({"x": 1}, since=1e9),
+        ):
+            with pytest.raises(survival.BeyondFollowUp, match="beyond the follow-up"):
+                ask()
+
+    @pytest.mark.parametrize(
+        ("x", "said"),
+        [
+            ("x", "'x' is not a number, as it was in the fit; give a number"),
+            ([1, 2], "'x' is not a number, as it was in the fit"),
+            (1e6, "'x' lies so far from its mean in the fit .*; check its unit"),
+            (-1e300, "'x' lies so far from its mean in the fit .*; check its unit"),
+            (np.nan, "'x' is not a finite number"),
+            (None, "'x' is missing"),
+        ],
+    )
+    def test_a_covariate_that_cannot_be_is_named(self, x: object, said: str) -> None:
+        """No overflow and no traceback: which covariate, and what to do."""
+        forward = ms.transition_cox(TestModels.histories(), "x")
+        reset = ms.transition_cox(TestModels.histories(), "x", clock=ms.Clock.RESET)
+
+        with pytest.raises(survival.BadCovariate, match=said):
+            forward.predict({"x": x})
+        with pytest.raises(survival.BadCovariate, match=said):
+            ms.simulate(reset, {"x": x}, [30], state="well", seed=1, paths=50)
+
+    def test_a_model_without_covariates_needs_none(self) -> None:
+        """Nothing has to be said of the patient."""
+        fit = ms.transition_cox(TestModels.histories(), "1")
+
+        assert fit.predict({}).at([10], "well")["probability"].sum() == pytest.approx(1)
+
+    def test_probabilities_below_zero_are_not_told(self) -> None:
+        """Where one step of the product would move more than everybody, it ends, and says so."""
+        fit = ms.transition_cox(TestModels.histories(), "x")
+
+        product = fit.predict({"x": 9}, convention="product")
+        exponential = fit.predict({"x": 9})
+
+        assert product.probability.min() >= 0
+        assert product.at([110], "well")["probability"].null_count() == 3
+        assert "convention='exponential' goes on" in product.notes[0]
+        assert product.notes[0] in str(product)
+        assert exponential.notes == ()
+        assert exponential.at([110], "well")["probability"].null_count() == 0
+
+    def test_a_coefficient_without_end_has_no_wald_test(self) -> None:
+        """Whoever dies carries the mark: its Wald statistic of nearly 0 says nothing."""
+        table = TestModels.cohort().with_columns(mark="died")
+        fit = ms.transition_cox(ms.histories(table, WELL, MOMENTS, until="day"), "mark")
+
+        with pytest.raises(ms.BadHistory, match="no finite estimate, of which Wald's test says"):
+            fit.test("mark")
+
+    def test_a_category_that_all_share_is_refused_like_a_constant(self) -> None:
+        """One level leaves nothing to compare, and was fitted as if it had not been named."""
+        table = TestModels.cohort().with_columns(site=pl.lit("a"))
+
+        with pytest.raises(survival.ConstantCovariate, match="site never varies"):
+            ms.transition_cox(ms.histories(table, WELL, MOMENTS, until="day"), "x + site")
+
+    @pytest.mark.parametrize(
+        ("call", "error", "said"),
+        [
+            (lambda h: ms.occupation(h, shares="x"), survival.BadCovariate, "fixed, estimated"),
+            (lambda h: ms.occupation(h, start={"well": np.nan}), survival.BadCovariate, "'start'"),
+            (lambda h: ms.occupation(h, start={"well": "all"}), survival.BadCovariate, "'start'"),
+            (lambda h: ms.transition_cox(h, "1", variance="x"), survival.BadCovariate, "robust"),
+            (lambda h: ms.transition_cox(h, "1", clock="reset"), ms.BadHistory, "Clock.RESET"),
+            (lambda h: h.weighted("entered"), survival.BadCovariate, "not positive"),
+        ],
+    )
+    def test_options_are_checked(
+        self, call: Callable[[ms.Histories], object], error: type[HaemonyError], said: str
+    ) -> None:
+        """An unknown choice is no default in disguise."""
+        with pytest.raises(error, match=said):
+            call(told())
+
+    def test_a_simulation_draws_something(self) -> None:
+        """Courses, a seed, and none or several models; and times that will come."""
+        fit = ms.transition_cox(TestModels.histories(), "x")
+
+        for few in ({"paths": 0}, {"draws": 1}, {"draws": -1}, {"seed": -1}):
+            with pytest.raises(survival.BadCovariate, match="too few"):
+                ms.simulate(fit, {"x": 1}, [3], **{"state": "well", "seed": 1} | few)
+        for times in ([np.inf], []):
+            with pytest.raises(ms.BadHistory, match="in this order"):
+                ms.simulate(fit, {"x": 1}, times, state="well", seed=1)
+
+    def test_a_stay_longer_than_anybody_was_watched_is_remarked_on(self) -> None:
+        """With the clock reset, hazards end with the longest stay: a note says what that means."""
+        fit = ms.transition_cox(TestModels.histories(), "1", clock=ms.Clock.RESET)
+
+        late = ms.simulate(fit, {}, [1010], state="ill", since=1000, entered=0, seed=1, paths=50)
+        soon = ms.simulate(fit, {}, [10], state="ill", seed=1, paths=50)
+
+        assert "longer than anybody was watched" in late.notes[0]
+        assert late.notes[0] in str(late)
+        assert soon.notes == ()
+
+    @pytest.mark.parametrize("unit", [0, -1, np.nan])
+    def test_half_of_no_unit_is_no_time(self, unit: float) -> None:
+        """States of one day are set apart by half a unit, which must be some time."""
+        with pytest.raises(ms.BadHistory, match="unit is not a positive number"):
+            ms.histories(patients(), WELL, MOMENTS, until="day", unit=unit)
+
+    def test_a_time_that_no_unit_explains_is_refused(self) -> None:
+        """One day of 1e300 would tie all others."""
+        with pytest.raises(ms.BadHistory, match="'day' holds times so large"):
+            told(day=[5, 4, 9, 7, 8, 1e300])
+
+    def test_curves_and_hazards_print_alone(self) -> None:
+        """One group's shares, and the cumulative hazards at the last time."""
+        assert str(ms.occupation(told())["all"]).startswith("all: 6 patients\n\ntime")
+        assert "well -> ill" in str(ms.hazards(told()))
+        assert str(ms.hazards(told())).startswith("Cumulative hazards, ")
+
+    def test_models_without_covariates_are_drawn_too(self) -> None:
+        """Their baselines alone vary."""
+        fit = ms.transition_cox(TestModels.histories(), "1")
+
+        found = ms.simulate(fit, {}, [20], state="well", seed=1, paths=50, draws=3)
+
+        assert found.std_err is not None
+        assert np.isfinite(found.std_err).all()
+
+    def test_a_draw_beyond_all_numbers_is_said(self) -> None:
+        """A coefficient without a finite estimate cannot be drawn from."""
+        table = TestModels.cohort().with_columns(mark="died")
+        fit = ms.transition_cox(ms.histories(table, WELL, MOMENTS, until="day"), "mark")
+
+        with pytest.raises(HaemonyError, match="beyond all numbers"):
+            ms.simulate(fit, {"mark": 1}, [20], state="well", seed=1, paths=50, draws=20)
+
+    def test_nothing_happens_after_the_last_transition(self) -> None:
+        """From the last follow-up on there is no step, and no error of a stay to be known."""
+        h = told(died=[1, 1, 0, 0, 1, 0])
+        p = ms.transition_probabilities(ms.hazards(h), since=9)
+
+        assert p.stay(12)["std_err"].to_list() == [0.0] * 9
+
+    def test_rounding_makes_no_negative_variance(self) -> None:
+        """With fractional weights the last of a state leave with a hazard of 1 and no error."""
+        table = patients(
+            ill_day=[None] * 6,
+            day=[2, 2, 2, 1, 1, 1],
+            died=[1, 1, 1, 0, 0, 0],
+            w=[0.1, 0.1, 0.1, 0.2, 0.2, 0.2],
+        )
+        h = ms.histories(table, WELL, MOMENTS, until="day").weighted("w")
+
+        assert ms.hazards(h).std_err[:, 1].tolist() == [0]

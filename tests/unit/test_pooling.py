@@ -91,8 +91,56 @@ class TestMeta:
         with pytest.raises(BadCovariate, match="2 standard errors"):
             pooling.meta([1.0], [1.0, 1.0])
         for option in ({"method": "bayes"}, {"test": "t"}, {"prediction": "wide"}):
-            with pytest.raises(BadCovariate, match="not known"):
+            with pytest.raises(BadCovariate, match="not a known choice"):
                 pooling.meta([1.0, 2.0], [1.0, 1.0], **option)
+
+    @pytest.mark.parametrize(
+        ("estimates", "errors"),
+        [
+            (["a", "b"], [1, 1]),
+            (["0.5", "0.4"], [1, 1]),
+            ([True, False], [1, 1]),
+            ([None, 1], [1, 1]),
+            ([1, 1], ["a", "b"]),
+            ([1e300, 1], [1, 1]),
+            ([1, 1], [1e300, 1]),
+            ([1, 1], [1e-300, 1]),
+            ([[1, 2]], [[1, 1]]),
+        ],
+    )
+    def test_texts_and_numbers_without_bounds_are_refused(
+        self, estimates: list[object], errors: list[object]
+    ) -> None:
+        """A text is no estimate, even if it reads like one, and squares must stay finite."""
+        with pytest.raises(BadCovariate, match=r"'estimates'|'std_errs'"):
+            pooling.meta(estimates, errors)
+
+    def test_sources_that_agree_earn_a_note_with_hartung_and_knapp(self) -> None:
+        """As in metafor the error is 0 where all agree; the note names the way out."""
+        given = ([0.5, 0.5, 0.5], [0.1, 0.2, 0.3])
+
+        plain = pooling.meta(*given, test="hartung-knapp")
+        careful = pooling.meta(*given, test="hartung-knapp-adhoc")
+        apart = pooling.meta([0.1, 0.9, 0.5], [0.1, 0.2, 0.3], test="hartung-knapp")
+        at_zero = pooling.meta([0, 0], [1, 1], test="hartung-knapp")
+
+        assert (plain.std_err, plain.p) == (0, 0)
+        assert any("test='hartung-knapp-adhoc'" in note for note in plain.notes)
+        assert careful.std_err == pytest.approx(pooling.meta(*given).std_err)
+        assert careful.p == pytest.approx(0.0281526, abs=1e-7)
+        for quiet in (careful, apart):
+            assert not any("adhoc" in note for note in quiet.notes)
+        assert math.isnan(at_zero.p)
+
+    def test_one_source_is_tested_as_usual(self) -> None:
+        """There is no scatter to estimate: the test is the normal one, as in metafor, and said."""
+        found = pooling.meta([0.5], [0.1], test="hartung-knapp")
+
+        assert (found.lower, found.upper) == pytest.approx((0.304004, 0.695996), abs=1e-6)
+        assert found.notes[1] == "with one source the test is the normal one"
+        assert "nan" not in str(found)
+        with pytest.raises(BadCovariate, match="'test' is not a known choice"):
+            pooling.meta([0.5], [0.1], test="bayes")
 
 
 class TestSources:
@@ -148,6 +196,41 @@ class TestSources:
         assert whole["left_out"].to_list() == [None, "A", "B", "C"]
         assert whole["n"][0] == whole["n"][1:].sum() / 2
         assert staged["left_out"].to_list() == ["A", "B", "C"]
+
+    def test_one_source_pools_nothing(self) -> None:
+        """And both ways of pooling say that heterogeneity is unknown."""
+        alone = patients().filter(pl.col("trial") == "A")
+        formula = "Surv(days, died) ~ age + marker"
+
+        staged = pooling.two_stage(formula, alone, source="trial", test="hartung-knapp")
+        one = pooling.one_stage(formula, alone, source="trial")
+
+        said = "a single source: nothing is pooled, and heterogeneity is unknown"
+        assert staged.notes.count(said) == 1
+        assert said in str(staged)
+        assert said in one.notes
+
+    def test_a_note_of_some_terms_names_them(self) -> None:
+        """The marker has a finite estimate in one trial only."""
+        table = patients().with_columns(
+            died=pl.when((pl.col("trial") != "B") & (pl.col("marker") == 1))
+            .then(0)
+            .otherwise(pl.col("died"))
+        )
+
+        found = pooling.two_stage("Surv(days, died) ~ age + marker", table, source="trial")
+
+        assert any(note.startswith("marker: a single source") for note in found.notes)
+
+    def test_nothing_to_pool_is_said(self) -> None:
+        """A coefficient that is infinite everywhere, and a formula without one."""
+        mark = patients().with_columns(mark="died", same=pl.lit("x"))
+
+        with pytest.raises(pooling.NothingToPool, match="no coefficient has a finite estimate"):
+            pooling.two_stage("Surv(days, died) ~ mark", mark, source="trial")
+        for right in ("1", "same"):
+            with pytest.raises(pooling.NothingToPool, match="no covariate that varies"):
+                pooling.two_stage(f"Surv(days, died) ~ {right}", mark, source="trial")
 
     def test_one_effect_in_all_sources(self) -> None:
         """The test compares one common model with a model per source."""
@@ -217,6 +300,54 @@ class TestRubin:
             pooling.pool_fits(fits)
         with pytest.raises(BadCovariate, match="missing values"):
             pooling.rubin([[1.0], [math.nan]], [[1.0], [1.0]])
+
+    @pytest.mark.parametrize(
+        ("estimates", "covariances", "options", "said"),
+        [
+            ([[1.0], [1.0]], [[-1.0], [0.5]], {}, "negative variances"),
+            ([[1, 2]] * 2, [[[1, 2], [3, 1]]] * 2, {}, "not symmetric"),
+            ([["a"], ["b"]], [[1], [1]], {}, "something else than numbers"),
+            ([[1.0], [1e300]], [[1.0], [1.0]], {}, "so large"),
+            ([[1.0], [1.0]], [[1e300], [1.0]], {}, "so large"),
+            ([[[1.0]]], [[1.0]], {}, "3 dimensions"),
+            ([[1.0], [2.0]], [[1.0], [1.0]], {"names": ["a", "b"]}, "2 for 1 estimates"),
+            ([[1.0], [2.0]], [[1.0], [1.0]], {"complete_df": math.nan}, "not positive"),
+        ],
+    )
+    def test_variances_that_cannot_be_are_refused(
+        self, estimates: object, covariances: object, options: dict[str, object], said: str
+    ) -> None:
+        """A negative variance would make a figure of nothing."""
+        with pytest.raises(BadCovariate, match=said):
+            pooling.rubin(estimates, covariances, **options)
+
+    def test_an_estimate_without_any_variance_misses_no_information(self) -> None:
+        """Neither within nor between imputations: nothing is uncertain."""
+        found = pooling.rubin([[1.0], [1.0]], [[0.0], [0.0]])
+
+        assert (found.standard_errors[0], found.fmi[0]) == (0, 0)
+        assert "x1" in str(found)
+
+    def test_infinite_coefficients_are_named(self) -> None:
+        """What is pooled of a coefficient without a finite estimate is not to be read."""
+        table = patients().with_columns(mark="died")
+        fits = [survival.cox("Surv(days, died) ~ mark", table)] * 2
+
+        assert "mark has no finite estimate in 2 imputations" in pooling.pool_fits(fits).notes[-1]
+        with pytest.raises(BadCovariate, match="'complete_df' is not positive"):
+            pooling.pool_fits(fits, complete_df=math.nan)
+
+    def test_curves_of_two_kinds_are_not_pooled(self) -> None:
+        """Nor on a scale that nobody knows, nor at a time that is none."""
+        one = survival.kaplan_meier("Surv(days, died) ~ 1", patients())
+        other = survival.aalen_johansen("Surv(days, died) ~ 1", patients())
+
+        with pytest.raises(BadCovariate, match="not of one kind"):
+            pooling.pool_curves([one, other], [100])
+        with pytest.raises(BadCovariate, match="'scale' is not a known choice"):
+            pooling.pool_curves([one, one], [100], scale="logit")
+        with pytest.raises(BadCovariate, match="'times'"):
+            pooling.pool_curves([one, one], [math.nan])
 
 
 class TestImputation:
@@ -307,6 +438,15 @@ class TestImputation:
                 pooling.impute(table, ["age", column], outcome="Surv(days, died)", seed=1)
         with pytest.raises(BadCovariate, match="fewer than two"):
             pooling.impute(table, ["age"], seed=1, imputations=1)
+        with pytest.raises(BadCovariate, match="'seed' is negative"):
+            pooling.impute(table, ["age"], seed=-1, imputations=2)
+        with pytest.raises(BadCovariate, match="'means of age' is not a known choice"):
+            pooling.impute(table, ["age"], seed=1, imputations=2, means={"age": "guess"})
+        with pytest.raises(UnknownColumn, match="sex"):
+            pooling.impute(table, ["age"], seed=1, imputations=2, means={"sex": "logistic"})
+        endless = table.with_columns(age=pl.when(pl.col("row") > 0).then("age").otherwise(math.inf))
+        with pytest.raises(pooling.CannotImpute, match="infinite numbers"):
+            pooling.impute(endless, ["age"], seed=1, imputations=2)
 
     def test_perfect_prediction_does_not_break_it(self) -> None:
         """A 0/1 column that another decides is imputed by it, with finite coefficients."""

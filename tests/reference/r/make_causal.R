@@ -249,6 +249,12 @@ sources <- function() {
         keep("districts", paste("meta", term, "left out"), "tau2", without$tau2)
         profile <- confint(metafor::rma(y, v, method = "REML"), control = list(tol = 1e-12))$random
         keep("districts", paste("meta", term, "profile"), "tau2", profile[1, 2:3])
+        alike <- mean(y) + (y - mean(y)) / 10
+        for (test in c("knha", "adhoc")) {
+          fit <- metafor::rma(alike, v, method = "REML", test = test)
+          name <- paste("meta", term, "alike", test)
+          keep("districts", name, "pooled", c(fit$b, fit$se, fit$ci.lb, fit$ci.ub, fit$pval))
+        }
       }
     }
   }

@@ -67,6 +67,17 @@ survivals <- function(table, at) {
   }
 }
 
+# What survfit does by itself with weights that are no counts, and with their doubles, which are.
+unasked <- function(table, at) {
+  for (times in 1:2) {
+    table$w <- times * table$weight
+    found <- summary(survfit(Surv(time, died) ~ 1, table, weights = w), times = at)
+    name <- paste("unasked", times)
+    keep(name, "std_err", found$std.err)
+    keep(name, "hazard_std_err", found$std.chaz)
+  }
+}
+
 restricted <- function(table, tau) {
   rows <- summary(survfit(Surv(time, died) ~ group, table), rmean = tau)$table
   mean <- rows[, "rmean"]
@@ -299,6 +310,7 @@ for (file in files) {
   dataset <- sub("[.]csv$", "", basename(file))
   at <- three_times(table$time)
   survivals(table, at)
+  unasked(table, at)
   restricted(table, at[3])
   if (nrow(table) < 2500) {
     tests(table)

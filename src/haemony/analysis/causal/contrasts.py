@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.causal.times import within
-from haemony.analysis.survival.curves.influence import Stays
-from haemony.analysis.survival.curves.kaplan_meier import ROUNDING, leaving
+from haemony.analysis.survival.curves.influence import Stays, leaving
+from haemony.analysis.survival.curves.kaplan_meier import ROUNDING
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.counts import count, sums_by
 from haemony.analysis.survival.data.frames import Tabular

@@ -149,6 +149,8 @@ def histories(
     >>> found.table().select("from", "to", "start", "stop").rows()[-2:]
     [('healthy', 'ill', 0.0, 3.0), ('ill', 'dead', 3.0, 3.5)]
     """
+    if not 0 < unit < np.inf:
+        raise BadHistory("the unit is not a positive number", remedy="give 1 for days")
     needed = [column for moment in moments for column in moment.columns]
     needed += [until, *([patient] if patient else []), *([entry] if entry else [])]
     known_columns(needed, column_names(table))

@@ -12,12 +12,15 @@ from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.histories import Histories
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.multistate.steps import Steps, generators, unit_steps
-from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival import printing
+from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.frames import tidy
 from haemony.analysis.survival.faults import NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
 
 Variance = Literal["greenwood", "aalen"]
 Convention = Literal["product", "exponential"]
+ROUNDING = 1e-9
 TAYLOR = 12
 SMALL = 0.25
 
@@ -66,7 +69,8 @@ class Hazards:
     @property
     def std_err(self) -> Floats:
         """(T, K) their standard errors."""
-        return np.sqrt(np.diagonal(self.cumulative_covariance(), axis1=1, axis2=2))
+        variance = np.diagonal(self.cumulative_covariance(), axis1=1, axis2=2)
+        return np.sqrt(np.maximum(variance, 0.0))
 
     def cumulative_covariance(self) -> Floats:
         """(T, K, K) covariance of the cumulative hazards at each time."""
@@ -76,13 +80,26 @@ class Hazards:
 
     def after(self, time: float) -> Hazards:
         """The hazards later than a time."""
-        later = self.times > time
+        return self._some(self.times > time)
+
+    def possible(self) -> Hazards:
+        """The hazards before the first step by which more than everybody would leave a state."""
+        if self.convention != "product":
+            return self
+        moves = unit_steps(self.scheme, self.increments)
+        wrong = np.flatnonzero((moves < -ROUNDING).any(axis=(1, 2)))
+        if not wrong.size:
+            return self
+        first = self.times[wrong[0]]
+        return replace(self._some(self.times < first), until=float(np.nextafter(first, -np.inf)))
+
+    def _some(self, chosen: Flags) -> Hazards:
         return replace(
             self,
-            times=self.times[later],
-            increments=self.increments[later],
-            covariance=self.covariance[later],
-            gradient=self.gradient[later],
+            times=self.times[chosen],
+            increments=self.increments[chosen],
+            covariance=self.covariance[chosen],
+            gradient=self.gradient[chosen],
         )
 
     def steps(self) -> tuple[Floats, Floats]:
@@ -105,18 +122,28 @@ class Hazards:
         wide = normal_quantile(level) * np.divide(
             std_err, hazard, out=np.full_like(hazard, np.nan), where=hazard > 0
         )
-        return pl.DataFrame(
-            {
-                "transition": np.repeat(
-                    [str(arrow) for arrow in self.scheme.transitions], len(hazard)
-                ),
-                "time": np.tile(self.times, hazard.shape[1]),
-                "hazard": hazard.T.ravel(),
-                "std_err": std_err.T.ravel(),
-                "lower": (hazard * np.exp(-wide)).T.ravel(),
-                "upper": (hazard * np.exp(wide)).T.ravel(),
-            }
-        ).with_columns(pl.col("lower", "upper").fill_nan(None))
+        return tidy(
+            pl.DataFrame(
+                {
+                    "transition": np.repeat(
+                        [str(arrow) for arrow in self.scheme.transitions], len(hazard)
+                    ),
+                    "time": np.tile(self.times, hazard.shape[1]),
+                    "hazard": hazard.T.ravel(),
+                    "std_err": std_err.T.ravel(),
+                    "lower": (hazard * np.exp(-wide)).T.ravel(),
+                    "upper": (hazard * np.exp(wide)).T.ravel(),
+                }
+            )
+        )
+
+    def __str__(self) -> str:
+        """The cumulative hazards at the last time."""
+        rows = self.table().group_by("transition", maintain_order=True).last()
+        return printing.page(
+            f"Cumulative hazards, {len(self.times):,} times, watched until {self.until:g}",
+            printing.grid(rows),
+        )
 
 
 def hazards(histories: Histories, *, variance: Variance = "greenwood") -> Hazards:

@@ -16,7 +16,10 @@ from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.formula import known_columns, positive_weights
-from haemony.analysis.survival.data.response import TIE_TOLERANCE
+from haemony.analysis.survival.data.frames import numbers
+from haemony.analysis.survival.data.given import moments, number
+from haemony.analysis.survival.data.response import LATEST, TIE_TOLERANCE
+from haemony.analysis.survival.data.sample import bounded
 from haemony.analysis.survival.faults import NothingToAnalyse
 
 Texts = NDArray[np.object_]
@@ -132,7 +135,7 @@ class Histories:
 
     def at_risk(self, times: ArrayLike) -> pl.DataFrame:
         """How many are under observation in each state just before given times."""
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        wanted = moments(times)
         frames = []
         for state in self.scheme.transient:
             mine = self.origin == self.scheme.state(state)
@@ -159,6 +162,7 @@ class Histories:
 
     def since(self, time: float) -> Histories:
         """What is left of the rows after a time, entered late at that time."""
+        time = number(time, "since")
         later = self.chosen(self.stop > time + slack(self.stop))
         return replace(later, start=np.maximum(later.start, time))
 
@@ -172,6 +176,7 @@ class Histories:
         Raises:
             NothingToAnalyse: nobody is in that state then.
         """
+        time = number(time, "landmark")
         there = (self.start <= time) & (time + slack(self.stop) < self.stop)
         there &= self.origin == self.scheme.state(state)
         who = np.zeros(self.n, dtype=bool)
@@ -186,8 +191,9 @@ class Histories:
     def weighted(self, column: str) -> Histories:
         """The same rows with a covariate as case weights."""
         known_columns([column], self.covariates.columns)
-        values = self.covariates[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return replace(self, weights=positive_weights(values, column))
+        return replace(
+            self, weights=bounded(positive_weights(numbers(self.covariates[column]), column))
+        )
 
     def _arrivals(self) -> Integers:
         """(S,) the stays in each state: first rows, and every state that was entered."""
@@ -245,7 +251,13 @@ def numeric(table: pl.DataFrame, name: str) -> Floats:
     """A column as floats, NaN where missing."""
     if not (table[name].dtype.is_numeric() or table[name].dtype == pl.Null):
         raise BadHistory(f"the time {name!r} is not numeric", remedy="give it as a number")
-    return table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    values = table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if (np.abs(values[np.isfinite(values)]) > LATEST).any():
+        raise BadHistory(
+            f"{name!r} holds times so large that no unit explains them",
+            remedy="check whether a code for a missing time was read as one",
+        )
+    return values
 
 
 def note(reason: Texts, where: Flags, text: str) -> None:

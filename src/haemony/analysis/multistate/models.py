@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -33,9 +33,15 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Complete, Groups, Missing, complete, read
-from haemony.analysis.survival.data.frames import polars_table
+from haemony.analysis.survival.data.frames import polars_table, tidy
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
+from haemony.analysis.survival.data.sample import check_choice
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    ConstantCovariate,
+    NothingToAnalyse,
+)
 from haemony.analysis.survival.intervals import ConfType, normal_quantile
 from haemony.analysis.survival.regression.cox import (
     ChiSquared,
@@ -50,6 +56,8 @@ from haemony.analysis.survival.regression.partial_likelihood import Ties
 CoefficientVariance = Literal["model", "robust"]
 Patient = pl.DataFrame | Mapping[str, object]
 ROW = "row number"
+FARTHEST = 100.0
+"""The largest logarithm of a relative hazard that is predicted from."""
 _LEFT = "Surv(row stop, row event) ~ "
 
 
@@ -157,19 +165,21 @@ class TransitionCox:
 
         The columns are transition, term, estimate, std_err, hazard_ratio, lower, upper, z and p. A
         shared effect names all its transitions. lower and upper are limits of the hazard ratio. A
-        coefficient without a finite estimate has no standard error, limits, z and p.
+        coefficient without a finite estimate has no standard error, limits, z and p; one without
+        any error no z and p.
         """
         half = normal_quantile(level) * self.standard_errors
-        z = self.coefficients / self.standard_errors
+        error = self.standard_errors
+        z = np.divide(self.coefficients, error, out=np.full_like(error, np.nan), where=error > 0)
         with np.errstate(over="ignore"):
             ratios = [np.exp(self.coefficients + side * half) for side in (0, -1, 1)]
         columns = self._plan.coefficients
-        return pl.DataFrame(
+        rows = pl.DataFrame(
             {
                 "transition": ["; ".join(map(str, c.arrows)) for c in columns],
                 "term": [c.term for c in columns],
                 "estimate": self.coefficients,
-                "std_err": self.standard_errors,
+                "std_err": error,
                 "hazard_ratio": ratios[0],
                 "lower": ratios[1],
                 "upper": ratios[2],
@@ -177,7 +187,8 @@ class TransitionCox:
                 "p": 2 * norm.sf(np.abs(z)),
             },
             schema_overrides={"transition": pl.String, "term": pl.String},
-        ).with_columns(
+        )
+        return tidy(rows).with_columns(
             pl.when(~pl.Series(np.isin(self.names, self.infinite), dtype=pl.Boolean)).then(
                 pl.col("std_err", "lower", "upper", "z", "p")
             )
@@ -187,13 +198,19 @@ class TransitionCox:
         """Are all coefficients of these terms zero? A Wald test over every transition they are in.
 
         Raises:
-            BadHistory: the models have no such term.
+            BadHistory: the models have no such term, or one of its coefficients is not finite.
         """
         mine = [i for i, c in enumerate(self._plan.coefficients) if c.term in terms]
         if not mine:
             known = ", ".join(dict.fromkeys(c.term for c in self._plan.coefficients))
             raise BadHistory(
                 f"no term is called {' or '.join(terms)}", remedy=f"choose of: {known}"
+            )
+        endless = [self.names[i] for i in mine if self.names[i] in self.infinite]
+        if endless:
+            raise BadHistory(
+                f"{', '.join(endless)} has no finite estimate, of which Wald's test says nothing",
+                remedy="compare the likelihoods of models with and without it",
             )
         beta, among = self.coefficients[mine], self.covariance[np.ix_(mine, mine)]
         return ChiSquared(float(beta @ np.linalg.solve(among, beta)), len(mine))
@@ -261,6 +278,8 @@ class TransitionCox:
 
         Raises:
             BadHistory: hazards depend on when states are entered; then use `simulate`.
+            BadCovariate: a covariate is no number, or absurdly far from those of the fit.
+            BeyondFollowUp: nobody was under observation after `since`.
         """
         if self.needs_history:
             raise BadHistory(
@@ -272,7 +291,15 @@ class TransitionCox:
         return transition_probabilities(told, since=since, conf_type=conf_type, level=level)
 
     def matrices(self, table: pl.DataFrame) -> Mapping[str, Floats]:
-        """The covariates (m, q) of m patients by formula."""
+        """The covariates (m, q) of m patients by formula.
+
+        Raises:
+            BadCovariate: one that was a number in the fit is none here.
+        """
+        for design in self._designs.values():
+            for name in set(design.columns) - set(design.categories):
+                if name in table.columns:
+                    _check_number(table[name])
         return {text: design.matrix(table) for text, design in self._designs.items()}
 
     def relative_hazards(
@@ -280,7 +307,19 @@ class TransitionCox:
     ) -> Floats:
         """(m,) relative hazards of transition k, its coefficients (q,) moved by a shift."""
         x = self._plan.block(k, part.positions, matrices) - part.fit.means
-        return np.asarray(np.exp(x @ (part.fit.coefficients + shift)))
+        return self._exponential(part, x, x @ (part.fit.coefficients + shift))
+
+    def _exponential(self, part: Component, x: Floats, scores: Floats) -> Floats:
+        """Relative hazards, refused where covariates (m, q) lie absurdly far from the fit's."""
+        if not (np.abs(scores) <= FARTHEST).all():
+            far = np.abs(x * part.fit.coefficients).max(axis=0)
+            worst = self._plan.coefficients[part.positions[int(np.argmax(far))]].term
+            raise BadCovariate(
+                worst,
+                reason="lies so far from its mean in the fit that the hazard is beyond all numbers",
+                remedy="check its unit, and whether its coefficient is finite",
+            )
+        return np.asarray(np.exp(scores))
 
     def baseline(self, part: Component, k: int) -> tuple[Floats, Floats]:
         """Times and increments of the baseline hazard of transition k, at mean covariates."""
@@ -289,8 +328,9 @@ class TransitionCox:
         return centred.likelihood.sets.times[mine], centred.hazard[mine]
 
     def _relative(self, part: Component, k: int, matrices: Mapping[str, Floats]) -> _Relative:
-        x = self._plan.block(k, part.positions, matrices)[0] - part.fit.means
-        return _Relative(x, float(np.exp(x @ part.fit.coefficients)))
+        x = self._plan.block(k, part.positions, matrices)[:1] - part.fit.means
+        hazard = self._exponential(part, x, x @ part.fit.coefficients)
+        return _Relative(x[0], float(hazard[0]))
 
     def __str__(self) -> str:
         events = ", ".join(
@@ -338,6 +378,7 @@ def transition_cox(
     Raises:
         NothingToAnalyse: no transition is seen among complete rows.
         BadScheme: a transition is named that the scheme does not allow.
+        ConstantCovariate: a covariate takes one value in all patients.
 
     >>> from haemony.analysis.multistate import Scheme, histories_from_rows
     >>> rows = {"id": [1, 2, 3, 4], "from": ["a"] * 4, "to": ["b", None, "b", "b"],
@@ -347,6 +388,9 @@ def transition_cox(
     >>> transition_cox(told, "x").table().select("transition", "term").row(0)
     ('a -> b', 'x')
     """
+    check_choice(variance, "variance", get_args(CoefficientVariance))
+    if not isinstance(clock, Clock):
+        raise BadHistory("the clock is no Clock", remedy="give Clock.FORWARD or Clock.RESET")
     given = {"*": formulas} if isinstance(formulas, str) else dict(formulas)
     scheme = histories.scheme
     by_transition = _by_transition(scheme, given)
@@ -362,6 +406,9 @@ def transition_cox(
     designs, matrices = {}, {}
     for text in dict.fromkeys(by_transition):
         designs[text], matrices[text] = Design.of(read(_LEFT + text), whole.table)
+        single = [name for name, found in designs[text].categories.items() if len(found) < 2]
+        if single:
+            raise ConstantCovariate(single)
     arranged = plan(
         scheme, by_transition, designs, np.flatnonzero(events), same_effect or {}, same_baseline
     )
@@ -537,6 +584,13 @@ def _sandwich(told: Histories, parts: Sequence[Component], p: int) -> Floats:
     return np.asarray(influence.T @ influence)
 
 
+def _check_number(column: pl.Series) -> None:
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise BadCovariate(
+            column.name, reason="is not a number, as it was in the fit", remedy="give a number"
+        )
+
+
 def one_patient(patient: Patient) -> pl.DataFrame:
     """One patient's covariates as a table of one row.
 
@@ -546,8 +600,8 @@ def one_patient(patient: Patient) -> pl.DataFrame:
     if not isinstance(patient, Mapping):
         table = polars_table(patient)
     else:
-        table = pl.DataFrame({name: [value] for name, value in patient.items()})
-    if table.height != 1 and table.width:
+        table = pl.DataFrame({name: [value] for name, value in patient.items()} or {ROW: [0]})
+    if table.height != 1:
         raise BadHistory(
             f"a prediction is for one patient, and {table.height} rows are given",
             remedy="give one row, or values under their names",

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
 
 from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.histories import Histories
@@ -23,13 +22,19 @@ from haemony.analysis.multistate.jackknife import Course, influences, variance
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.multistate.steps import Steps, integrals, spread
 from haemony.analysis.survival import printing
+from haemony.analysis.survival.curves.steps import Curves
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.formula import groups_of, known_columns
-from haemony.analysis.survival.faults import BeyondFollowUp, NothingToAnalyse, UnknownColumn
+from haemony.analysis.survival.data.frames import tidy
+from haemony.analysis.survival.data.given import number
+from haemony.analysis.survival.data.response import LATEST
+from haemony.analysis.survival.data.sample import check_choice
+from haemony.analysis.survival.faults import BeyondFollowUp, NothingToAnalyse
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
 Start = str | Mapping[str, float] | None
 Shares = Literal["fixed", "estimated"]
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +72,22 @@ class Occupation:
     upper: Floats
     _course: Course
 
+    @property
+    def settled(self) -> bool:
+        """Whether nobody can move any more after the last time."""
+        transient = [self.states.index(s) for s in self._course.steps.scheme.transient]
+        return bool(self.probability[-1, transient].sum() <= ROUNDING)
+
     def stay(self, horizon: float, level: float = 0.95) -> pl.DataFrame:
         """The mean time spent in each state up to a horizon: state, mean, std_err, lower, upper.
 
         Raises:
-            BeyondFollowUp: the horizon lies after the last time and somebody can still move.
+            BadHistory: the horizon is no time after the beginning.
+            BeyondFollowUp: it lies after the last time and somebody can still move.
         """
         course, steps = self._course, self._course.steps
-        moving = self.probability[-1, [self.states.index(s) for s in steps.scheme.transient]]
-        if horizon > self.times[-1] and moving.sum() > 0:
+        horizon = later(horizon, self.since)
+        if horizon > self.times[-1] and not self.settled:
             raise BeyondFollowUp(horizon, group=self.group, last=float(self.times[-1]))
         ahead = integrals(self.times, steps.matrices, self.since, horizon)
         mean = self.start @ ahead[0]
@@ -92,49 +104,66 @@ class Occupation:
             }
         )
 
+    def at(self, times: Floats) -> pl.DataFrame:
+        """The shares at given times, one row per time and state."""
+        size = len(self.states)
+        position = np.searchsorted(self.times, times, side="right")
+        known = (times >= self.since) & ((times <= self.times[-1]) | self.settled)
+
+        def held(first: Floats, values: Floats) -> Floats:
+            return np.where(known[:, None], np.vstack([first, values])[position], np.nan).ravel()
+
+        sure = np.where(self.start > 0, self.start, np.nan)
+        first_se = np.sqrt(np.square(self._course.start).sum(axis=0))
+        if first_se.any():
+            sure = np.full(size, np.nan)
+        return tidy(
+            pl.DataFrame(
+                {
+                    "group": [self.group] * (len(times) * size),
+                    "time": np.repeat(times, size),
+                    "state": list(self.states) * len(times),
+                    "probability": held(self.start, self.probability),
+                    "std_err": held(first_se, self.std_err),
+                    "lower": held(sure, self.lower),
+                    "upper": held(sure, self.upper),
+                }
+            )
+        )
+
+    def table(self) -> pl.DataFrame:
+        """All of them, from the beginning on."""
+        return self.at(np.concatenate([[self.since], self.times]))
+
+    def __str__(self) -> str:
+        """Six moments of it."""
+        middle = np.unique(np.linspace(0, len(self.times) - 1, 6).astype(int))
+        columns = {s: self.probability[middle, i] for i, s in enumerate(self.states)}
+        shown = pl.DataFrame({"time": self.times[middle], **columns})
+        return printing.page(f"{self.group}: {self.n} patients", printing.grid(shown))
+
 
 @dataclass(frozen=True, eq=False)
-class StateOccupation:
-    """State occupation curves, one set per group.
+class StateOccupation(Curves[Occupation]):
+    """State occupation: probability, std_err, lower and upper of each state at each time.
+
+    They are unknown, so null, before the start, and after the last time of a group unless nobody
+    there can move any more.
 
     Attributes:
-        curves: in the order of the groups.
+        curves: one set of curves per group, in their order.
         conf_type: the scale of the confidence limits.
         level: their coverage.
         left_out: patients whom the histories left out, by reason.
     """
 
-    curves: tuple[Occupation, ...]
-    conf_type: ConfType
-    level: float
     left_out: Mapping[str, int]
-
-    def __getitem__(self, group: str) -> Occupation:
-        """The curves of the group of this name."""
-        for curve in self.curves:
-            if curve.group == group:
-                return curve
-        raise UnknownColumn(group, nearest=[curve.group for curve in self.curves])
-
-    def at(self, times: ArrayLike) -> pl.DataFrame:
-        """Shares at given times: group, time, state, probability, std_err, lower, upper.
-
-        They are unknown, so null, before the start and after the last time of a group, unless
-        nobody there can move any more.
-        """
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        return pl.concat(_frame(curve, wanted) for curve in self.curves)
-
-    def table(self) -> pl.DataFrame:
-        """All curves as one tidy frame, one row per group, time and state."""
-        return pl.concat(
-            _frame(curve, np.concatenate([[curve.since], curve.times])) for curve in self.curves
-        )
 
     def stay(self, horizon: float) -> pl.DataFrame:
         """The mean time in each state up to a horizon: group, state, mean, std_err, lower, upper.
 
         Raises:
+            BadHistory: the horizon is no time after the beginning.
             BeyondFollowUp: it lies after the last time of a group where somebody can still move.
         """
         return pl.concat(
@@ -144,14 +173,8 @@ class StateOccupation:
 
     def __str__(self) -> str:
         """Six moments of each curve, and the patients left out."""
-        parts = []
-        for curve in self.curves:
-            middle = np.unique(np.linspace(0, len(curve.times) - 1, 6).astype(int))
-            columns = {s: curve.probability[middle, i] for i, s in enumerate(curve.states)}
-            shown = pl.DataFrame({"time": curve.times[middle], **columns})
-            parts += [f"{curve.group}: {curve.n} patients", printing.grid(shown)]
         notes = [f"left out: {count} ({reason})" for reason, count in self.left_out.items()]
-        return printing.page(*parts, notes=notes)
+        return printing.page(*map(str, self.curves), notes=notes)
 
 
 def occupation(
@@ -190,25 +213,40 @@ def occupation(
     >>> occupation(told).at(6)["probability"].round(4).to_list()
     [0.3333, 0.3333, 0.3333]
     """
-    later = histories if since is None else histories.since(since)
-    if not len(later):
+    told = histories if since is None else histories.since(number(since, "since"))
+    if not len(told):
         raise NothingToAnalyse(
             "nobody is under observation after the beginning", remedy="begin earlier"
         )
+    check_choice(shares, "shares", get_args(Shares))
     columns = [by] if isinstance(by, str) else list(by)
-    known_columns(columns, later.covariates.columns)
-    if any(later.covariates[column].null_count() for column in columns):
+    known_columns(columns, told.covariates.columns)
+    if any(told.covariates[column].null_count() for column in columns):
         raise BadHistory(
             f"{' or '.join(map(repr, columns))} is missing in some patients",
             remedy="leave these patients out first, or make missing a category",
         )
-    of = groups_of(later.covariates, columns)
+    of = groups_of(told.covariates, columns)
     limits = _Limits(conf_type, level)
     curves = tuple(
-        _curve(label, later.chosen(of.codes == code), _Beginning(start, since, shares), limits)
+        _curve(label, told.chosen(of.codes == code), _Beginning(start, since, shares), limits)
         for code, label in enumerate(of.labels)
     )
     return StateOccupation(curves, conf_type, level, histories.left_out)
+
+
+def later(horizon: float, since: float) -> float:
+    """A horizon, refused unless it is a time after the beginning.
+
+    Raises:
+        BadHistory: it is not.
+    """
+    if not since < number(horizon, "horizon") <= LATEST:
+        raise BadHistory(
+            f"the horizon is no time after the beginning at {since:g}",
+            remedy="give a later time, in the unit of the histories",
+        )
+    return float(horizon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,37 +327,9 @@ def starting_shares(scheme: Scheme, start: str | Mapping[str, float]) -> Floats:
     given = {start: 1.0} if isinstance(start, str) else start
     shares = np.zeros(len(scheme.states))
     for state, share in given.items():
-        shares[scheme.state(state)] = share
+        shares[scheme.state(state)] = number(share, "start")
     if shares.min() < 0 or abs(shares.sum() - 1) > 1e-9:
         raise BadHistory(
             "the shares at the start do not add up to one", remedy="give one share per state"
         )
     return shares
-
-
-def _frame(curve: Occupation, times: Floats) -> pl.DataFrame:
-    """The curve's values at times (m,), one row per time and state."""
-    size = len(curve.states)
-    position = np.searchsorted(curve.times, times, side="right")
-    transient = [curve.states.index(s) for s in curve._course.steps.scheme.transient]
-    settled = curve.probability[-1, transient].sum() == 0
-    known = (times >= curve.since) & ((times <= curve.times[-1]) | settled)
-
-    def held(first: Floats, values: Floats) -> Floats:
-        return np.where(known[:, None], np.vstack([first, values])[position], np.nan).ravel()
-
-    sure = np.where(curve.start > 0, curve.start, np.nan)
-    first_se = np.sqrt(np.square(curve._course.start).sum(axis=0))
-    if first_se.any():
-        sure = np.full(size, np.nan)
-    return pl.DataFrame(
-        {
-            "group": [curve.group] * (len(times) * size),
-            "time": np.repeat(times, size),
-            "state": list(curve.states) * len(times),
-            "probability": held(curve.start, curve.probability),
-            "std_err": held(first_se, curve.std_err),
-            "lower": held(sure, curve.lower),
-            "upper": held(sure, curve.upper),
-        }
-    ).with_columns(pl.col(pl.Float64).fill_nan(None))

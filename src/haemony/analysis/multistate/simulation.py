@@ -24,7 +24,9 @@ from haemony.analysis.multistate.histories import ENTERED
 from haemony.analysis.multistate.models import Clock, Component, Patient, TransitionCox, one_patient
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.faults import BeyondFollowUp
+from haemony.analysis.survival.data.given import moments, number
+from haemony.analysis.survival.data.response import LATEST
+from haemony.analysis.survival.faults import BadCovariate, BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
 
 NEVER = np.inf
@@ -46,6 +48,7 @@ class SimulatedPrediction:
         paths: the number of courses.
         draws: how many models were drawn for the standard errors.
         seed: of the random numbers.
+        notes: what a reader must know.
     """
 
     states: tuple[str, ...]
@@ -58,6 +61,7 @@ class SimulatedPrediction:
     paths: int
     draws: int
     seed: int
+    notes: tuple[str, ...] = ()
 
     def table(self) -> pl.DataFrame:
         """Tidy: time, state, probability, monte_carlo_error, std_err, lower, upper."""
@@ -77,7 +81,7 @@ class SimulatedPrediction:
     def __str__(self) -> str:
         worst = float(self.monte_carlo_error.max())
         head = f"{self.paths:,} courses, Monte Carlo error at most {worst:.2g}"
-        return printing.page(head, printing.grid(self.table()))
+        return printing.page(head, printing.grid(self.table()), notes=self.notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,27 +163,38 @@ def simulate(
         level: their coverage.
 
     Raises:
-        BadHistory: times lie before `since`, or `since` before `entered`.
-        BeyondFollowUp: times lie after what the model has seen (forward clock).
+        BadHistory: times lie before `since`, or `since` before `entered`; or coefficients are so
+            poorly known that models cannot be drawn.
+        BeyondFollowUp: times lie after what the model has seen (forward clock; with the clock reset
+            a note says where courses stay longer than anybody was watched).
+        BadCovariate: a covariate is no number, or so far from those of the fit that the hazard
+            overflows; or too few courses are asked for.
     """
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    begun = since if entered is None else entered
-    if not wanted.size or wanted.min() < since or begun > since:
+    wanted = moments(times)
+    since = number(since, "since")
+    begun = since if entered is None else number(entered, "entered")
+    if not (wanted.size and begun <= since <= wanted.min() and wanted.max() <= LATEST):
         raise BadHistory(
             "the course so far, the present and the times asked for are not in this order",
             remedy="give entered <= since <= times",
         )
     if wanted.max() > model.until and model.clock is Clock.FORWARD:
         raise BeyondFollowUp(float(wanted.max()), group="the model", last=model.until)
+    if paths < 1 or draws < 0 or draws == 1 or seed < 0:
+        raise BadCovariate(
+            "paths, draws or seed",
+            reason="are too few to tell an error, or negative",
+            remedy="give for example paths=10_000, seed=1, and draws=0 or at least 50",
+        )
     rng = np.random.default_rng(seed)
     start = _Start(model.scheme.state(state), since, begun)
     who = _Patient.of(model, patient)
-    shares = _shares(_clockwork(model), who, wanted, start, paths, rng)
+    shares, longest = _shares(_clockwork(model), who, wanted, start, paths, rng)
     error = np.sqrt(shares * (1 - shares) / paths)
     std_err = lower = upper = None
     if draws:
         drawn = np.stack(
-            [_shares(_drawn(model, rng), who, wanted, start, paths, rng) for _ in range(draws)]
+            [_shares(_drawn(model, rng), who, wanted, start, paths, rng)[0] for _ in range(draws)]
         )
         noise = (drawn * (1 - drawn)).mean(axis=0) / paths
         std_err = np.sqrt(np.maximum(drawn.var(axis=0, ddof=1) - noise, 0.0))
@@ -196,6 +211,16 @@ def simulate(
         paths=paths,
         draws=draws,
         seed=seed,
+        notes=_notes(model, longest),
+    )
+
+
+def _notes(model: TransitionCox, longest: float) -> tuple[str, ...]:
+    if model.clock is Clock.FORWARD or longest <= model.until:
+        return ()
+    return (
+        f"some courses stay in a state for longer than anybody was watched in one "
+        f"({model.until:g}), and are taken to stay there",
     )
 
 
@@ -219,7 +244,9 @@ def _drawn(model: TransitionCox, rng: np.random.Generator) -> _Clockwork:
     Coefficients are drawn from their normal distribution. A baseline follows its coefficients, and
     each of its steps is multiplied by a gamma variate with mean one and the step's own variance.
     """
-    beta = rng.multivariate_normal(model.coefficients, model.covariance, method="eigh")
+    beta = model.coefficients
+    if len(beta):
+        beta = rng.multivariate_normal(beta, model.covariance, method="eigh")
     steps: dict[int, tuple[Floats, Floats]] = {}
     moved: dict[int, Floats] = {}
     for part in model.components:
@@ -229,7 +256,13 @@ def _drawn(model: TransitionCox, rng: np.random.Generator) -> _Clockwork:
         change = beta[part.positions] - part.fit.coefficients
         drift = (a[:, None] * centred.s1 - b[:, None] * centred.d1) @ change
         shape = centred.hazard**2 / square
-        step = np.exp(-drift / centred.hazard) * centred.hazard * rng.gamma(shape) / shape
+        with np.errstate(over="ignore"):
+            step = np.exp(-drift / centred.hazard) * centred.hazard * rng.gamma(shape) / shape
+        if not np.isfinite(step).all():
+            raise BadHistory(
+                "so little is known of the coefficients that a drawn hazard is beyond all numbers",
+                remedy="leave out covariates without a finite estimate, or give draws=0",
+            )
         for k in part.members:
             mine = sets.stratum == part.stratum[k]
             steps[k], moved[k] = (sets.times[mine], step[mine]), change
@@ -254,8 +287,8 @@ def _shares(
     start: _Start,
     paths: int,
     rng: np.random.Generator,
-) -> Floats:
-    """(m, S) the shares of courses that are in each state at each time."""
+) -> tuple[Floats, float]:
+    """(m, S) the shares of courses in each state at each time, and the longest stay in one."""
     model = patient.model
     state = np.full(paths, start.state, dtype=np.intp)
     entered = np.full(paths, start.entered)
@@ -277,8 +310,10 @@ def _shares(
         state[live], entered[live] = target, when
         phase[live] = 0.0 if resets else at
         live = live[np.isin(target, origins)]
+    stays = (wanted.max() - entered)[np.isin(state, origins)]
     size = len(model.scheme.states)
-    return np.stack([np.bincount(row, minlength=size) for row in found]) / paths
+    shares = np.stack([np.bincount(row, minlength=size) for row in found]) / paths
+    return shares, float(stays.max(initial=0.0))
 
 
 def _next(

@@ -16,9 +16,11 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.multistate.hazards import Hazards
+from haemony.analysis.multistate.occupation import ROUNDING, later
 from haemony.analysis.multistate.steps import integrals
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.given import moments, number
 from haemony.analysis.survival.faults import BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
@@ -33,6 +35,7 @@ class TransitionProbabilities:
         probability: (T + 1, S, S) at s and after each time; rows are the states at s.
         conf_type: the scale of the confidence limits.
         level: their coverage.
+        notes: what a reader must know.
     """
 
     hazards: Hazards
@@ -42,6 +45,7 @@ class TransitionProbabilities:
     level: float
     _moves: Floats
     _half: Floats
+    notes: tuple[str, ...] = ()
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -84,7 +88,14 @@ class TransitionProbabilities:
         """(S, S, S, S) covariance of all probabilities at a time.
 
         The element [g, h, k, l] belongs to going from g to h and from k to l.
+
+        Raises:
+            BadHistory: the time does not lie after s.
+            BeyondFollowUp: it lies after the last follow-up.
         """
+        time = later(time, self.since)
+        if time > self.hazards.until:
+            raise BeyondFollowUp(time, group="the hazards", last=self.hazards.until)
         last = int(np.searchsorted(self.hazards.times, time, side="right"))
         return self._covariance(_onward(self._moves[:last], len(self._moves)))
 
@@ -95,7 +106,7 @@ class TransitionProbabilities:
             times: when; before s and after the last follow-up it is null, unless nobody can move.
             state: the state at s; all states when it is left out.
         """
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        wanted = moments(times)
         position = np.searchsorted(self.times, wanted, side="right") - 1
         return self._frame(position, wanted, state)
 
@@ -107,11 +118,12 @@ class TransitionProbabilities:
         """Mean time in each state from s to a horizon: from, state, mean, std_err, lower, upper.
 
         Raises:
-            BeyondFollowUp: the horizon lies after the last event and somebody can still move.
+            BadHistory: the horizon is no time after s.
+            BeyondFollowUp: it lies after the last follow-up and somebody can still move.
         """
-        last = self.hazards.until
+        last, horizon = self.hazards.until, later(horizon, self.since)
         moving = [self.states.index(state) for state in self.hazards.scheme.transient]
-        if horizon > last and self.probability[-1][:, moving].any():
+        if horizon > last and (self.probability[-1][:, moving] > ROUNDING).any():
             raise BeyondFollowUp(horizon, group="the hazards", last=last)
         ahead = integrals(self.hazards.times, self._moves, self.since, horizon)
         spread = self._covariance(ahead[1:])
@@ -141,6 +153,8 @@ class TransitionProbabilities:
     def _covariance(self, carried: Floats) -> Floats:
         """Covariance (S, S, S, S) of what later steps carry linearly (T, S, S)."""
         told, size = self.hazards, len(self.states)
+        if not len(carried):
+            return np.zeros((size,) * 4)
         reached = self._pushes @ carried[:, None]
         flat = reached.transpose(0, 2, 1, 3).reshape(len(carried), -1, size * size)
         fresh = (flat.transpose(0, 2, 1) @ told.covariance @ flat).sum(axis=0)
@@ -158,7 +172,7 @@ class TransitionProbabilities:
         for origin in chosen:
             value = self.probability[position, origin]
             known = (times >= self.since) & (times <= max(told.until, self.since))
-            known |= (times > told.until) & (value[:, moving].sum(axis=1) == 0)
+            known |= (times > told.until) & (value[:, moving].sum(axis=1) <= ROUNDING)
             std_err = self.std_err[position, origin]
             relative = np.divide(std_err, value, out=np.zeros_like(value), where=value > 0)
             lower, upper = confidence_limits(value, relative, self.conf_type, self.level)
@@ -181,7 +195,8 @@ class TransitionProbabilities:
 
     def __str__(self) -> str:
         middle = np.unique(np.linspace(0, len(self.times) - 1, 5).astype(int))
-        return printing.grid(self._frame(middle, self.times[middle], self.states[0]))
+        shown = printing.grid(self._frame(middle, self.times[middle], self.states[0]))
+        return printing.page(shown, notes=self.notes)
 
 
 def transition_probabilities(
@@ -199,6 +214,9 @@ def transition_probabilities(
         conf_type: the scale of the confidence limits.
         level: their coverage.
 
+    Raises:
+        BeyondFollowUp: nobody is under observation after s.
+
     >>> from haemony.analysis.multistate import Scheme, hazards, histories_from_rows
     >>> rows = {"id": [1, 2], "from": ["a", "a"], "to": ["b", None], "start": [0, 0],
     ...     "stop": [2, 3]}
@@ -207,13 +225,22 @@ def transition_probabilities(
     >>> transition_probabilities(hazards(told)).probability[-1].tolist()
     [[0.5, 0.5], [0.0, 1.0]]
     """
-    later = hazards.after(since)
-    moves, half = later.steps()
+    if number(since, "since") > hazards.until:
+        raise BeyondFollowUp(since, group="the hazards", last=hazards.until)
+    later_on = hazards.after(since)
+    ahead = later_on.possible()
+    moves, half = ahead.steps()
     probability = np.empty((len(moves) + 1, *moves.shape[1:]))
     probability[0] = np.eye(moves.shape[1])
     for k, move in enumerate(moves):
         probability[k + 1] = probability[k] @ move
-    return TransitionProbabilities(later, since, probability, conf_type, level, moves, half)
+    notes: tuple[str, ...] = ()
+    if ahead is not later_on:
+        notes = (
+            f"after {ahead.until:g} a step of 'product' would move more than everybody, so nothing "
+            "is told; convention='exponential' goes on",
+        )
+    return TransitionProbabilities(ahead, since, probability, conf_type, level, moves, half, notes)
 
 
 def _onward(moves: Floats, length: int) -> Floats:

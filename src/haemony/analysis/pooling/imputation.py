@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,7 @@ from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing, levels
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.data.response import Grid, Surv
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.regression.cox import cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
@@ -34,6 +35,7 @@ from haemony.analysis.survival.regression.partial_likelihood import Ties
 Means = Literal["matching", "logistic", "polytomous"]
 MOST_LEVELS = 30
 FEWEST_OBSERVED = 10
+LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +130,15 @@ def impute(
             reason="are fewer than two, or iterations or donors fewer than one",
             remedy="give for example imputations=20, iterations=10, donors=5",
         )
-    rows, extra, left_out = _with_outcome(whole, outcome, columns)
+    if seed < 0 or whole.is_empty():
+        raise BadCovariate(
+            "seed", reason="is negative, or the table has no row", remedy="give for example seed=1"
+        )
     asked = means or {}
+    formulas.known_columns(list(asked), list(columns))
+    for name, way in asked.items():
+        check_choice(way, f"means of {name}", get_args(Means))
+    rows, extra, left_out = _with_outcome(whole, outcome, columns)
     ready = [_Column.of(rows[name], asked.get(name)) for name in dict.fromkeys(columns)]
     chains = np.random.default_rng(seed).spawn(imputations)
     tables, traces = [], []
@@ -179,6 +188,12 @@ class _Column:
         missing = column.is_null().to_numpy()
         known = column.drop_nulls()
         _check_known(column.name, len(known), bool(missing.any()))
+        if column.dtype.is_float() and (known.abs() > LARGEST).any():
+            raise CannotImpute(
+                column.name,
+                reason="holds infinite numbers, or nearly so",
+                remedy="mend them, or leave them empty to be imputed",
+            )
         if column.dtype.is_numeric() and asked in (None, "matching"):
             binary = known.cast(pl.Float64).is_in([0.0, 1.0]).all() and known.n_unique() == 2
             if not binary or asked == "matching":

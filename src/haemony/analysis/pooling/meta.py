@@ -5,7 +5,9 @@ Viechtbauer W (2005) Bias and efficiency of meta-analytic variance estimators in
 model. Journal of Educational and Behavioral Statistics 30:261-293. Paule RC, Mandel J (1982)
 Consensus values and weighting factors. Journal of Research of the NBS 87:377-385. Hartung J, Knapp
 G (2001) A refined method for the meta-analysis of controlled clinical trials with binary outcome.
-Statistics in Medicine 20:3875-89. Higgins JPT, Thompson SG, Spiegelhalter DJ (2009) A re-evaluation
+Statistics in Medicine 20:3875-89. Röver C, Knapp G, Friede T (2015) Hartung-Knapp-Sidik-Jonkman
+approach and its modification for random-effects meta-analysis with few studies. BMC Medical
+Research Methodology 15:99. Higgins JPT, Thompson SG, Spiegelhalter DJ (2009) A re-evaluation
 of random-effects meta-analysis. JRSS A 172:137-159. Viechtbauer W (2007) Confidence intervals for
 the amount of heterogeneity in meta-analysis. Statistics in Medicine 26:37-52.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -27,6 +29,9 @@ from scipy.stats import t as student
 from haemony.analysis.pooling.faults import NothingToPool
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.frames import tidy
+from haemony.analysis.survival.data.given import figures
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import normal_quantile
 
@@ -34,6 +39,10 @@ Method = Literal["fixed", "dersimonian-laird", "reml", "paule-mandel"]
 Test = Literal["normal", "hartung-knapp", "hartung-knapp-adhoc"]
 Prediction = Literal["as test", "higgins"]
 MOST_STEPS = 1000
+LARGEST = 1e100
+NOTABLE = 0.9
+"""Below this share of the usual variance, Hartung and Knapp's is remarked on."""
+ALONE = "a single source: nothing is pooled, and heterogeneity is unknown"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +115,9 @@ class MetaAnalysis:
         upper = np.concatenate(
             [self.estimates + z * self.std_errs, [self.upper, self.prediction[1]]]
         )
-        return pl.DataFrame(
+        with np.errstate(over="ignore"):
+            ratios = [np.exp(values) for values in (estimate, lower, upper)]
+        rows = pl.DataFrame(
             {
                 "kind": ["source"] * len(self.labels) + ["pooled", "prediction"],
                 "label": [*self.labels, self.method, "a new source"],
@@ -114,12 +125,13 @@ class MetaAnalysis:
                 "std_err": np.concatenate([self.std_errs, [self.std_err, nan]]),
                 "lower": lower,
                 "upper": upper,
-                "ratio": np.exp(estimate),
-                "ratio_lower": np.exp(lower),
-                "ratio_upper": np.exp(upper),
+                "ratio": ratios[0],
+                "ratio_lower": ratios[1],
+                "ratio_upper": ratios[2],
                 "weight": np.concatenate([self.weights, [1.0, nan]]),
             }
-        ).with_columns(pl.col(pl.Float64).fill_nan(None))
+        )
+        return tidy(rows)
 
     def leave_one_out(self) -> pl.DataFrame:
         """The pooled estimate without each source in turn, one row each.
@@ -148,10 +160,8 @@ class MetaAnalysis:
         """The forest as a table, and the heterogeneity."""
         shown = self.table().drop("ratio", "ratio_lower", "ratio_upper")
         low, high = self.tau2_interval
-        found = (
-            f"tau² = {self.tau2:.4g} ({low:.3g} to {high:.3g}), I² = {self.i2:.1f} %, "
-            f"H² = {self.h2:.3g}"
-        )
+        limits = f" ({low:.3g} to {high:.3g})" if self.q_df else ""
+        found = f"tau² = {self.tau2:.4g}{limits}, I² = {self.i2:.1f} %, H² = {self.h2:.3g}"
         test = f"Q = {self.q:.4g} on {self.q_df} df, p = {printing.p_value(self.q_p)}"
         return printing.page(printing.grid(shown), (found, test), notes=self.notes)
 
@@ -176,28 +186,33 @@ def meta(
         labels: (k,) the sources.
         method: how the variance between sources is estimated; "fixed" sets it to zero.
         test: "normal", or "hartung-knapp" (t with k - 1 degrees of freedom and a variance from the
-            scatter of the estimates), or "hartung-knapp-adhoc", which never narrows the interval.
+            scatter of the estimates; 0 where they all agree, as in metafor, with a note), or
+            "hartung-knapp-adhoc", which takes that scatter as at least 1 (metafor's "adhoc").
         prediction: limits for a new source from the quantile of the test, or from t with k - 2
             degrees of freedom ("higgins").
         level: coverage of all limits.
 
     Raises:
         NothingToPool: no estimate was given.
+        BadCovariate: estimates or errors are no numbers, or beyond all bounds.
 
     >>> found = meta([-0.5, -0.2, 0.1], [0.2, 0.25, 0.3], method="dersimonian-laird")
     >>> round(found.estimate, 3), round(found.tau2, 4), round(found.i2, 1)
     (-0.255, 0.0279, 31.4)
     """
     y, s, names = _checked(estimates, std_errs, labels)
-    if method not in _ESTIMATORS:
-        raise BadCovariate(
-            "method", reason="is not known", remedy=f"choose one of {', '.join(_ESTIMATORS)}"
-        )
+    for value, name, choices in (
+        (method, "method", tuple(_ESTIMATORS)),
+        (test, "test", get_args(Test)),
+        (prediction, "prediction", get_args(Prediction)),
+    ):
+        check_choice(value, name, choices)
     v = s**2
     tau2 = _ESTIMATORS[method](y, v) if len(y) > 1 else 0.0
     w = 1 / (v + tau2)
     centre = float(w @ y / w.sum())
-    std_err, quantile, p = _tested(y, w, centre, test, level)
+    tested = _tested(y, w, centre, test, level)
+    std_err, quantile = tested.std_err, tested.quantile
     q = float(((y - 1 / v @ y / (1 / v).sum()) ** 2) @ (1 / v))
     i2, h2 = _shares(q, tau2, v, method)
     return MetaAnalysis(
@@ -209,7 +224,7 @@ def meta(
         std_err=std_err,
         lower=centre - quantile * std_err,
         upper=centre + quantile * std_err,
-        p=p,
+        p=tested.p,
         tau2=tau2,
         tau2_interval=_profile(y, v, level),
         q=q,
@@ -222,7 +237,7 @@ def meta(
         method=method,
         test=test,
         level=level,
-        notes=_notes(len(y), method),
+        notes=(*_notes(len(y), method), *tested.notes),
         predicted_by=prediction,
     )
 
@@ -230,12 +245,12 @@ def meta(
 def _checked(
     estimates: ArrayLike, std_errs: ArrayLike, labels: Sequence[str] | None
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    y = np.atleast_1d(np.asarray(estimates, dtype=np.float64))
-    s = np.atleast_1d(np.asarray(std_errs, dtype=np.float64))
+    y = np.atleast_1d(figures(estimates, "estimates"))
+    s = np.atleast_1d(figures(std_errs, "std_errs"))
     if not y.size:
         raise NothingToPool("no source has an estimate", remedy="check the sources one by one")
     names = tuple(labels) if labels is not None else tuple(f"source {i + 1}" for i in range(len(y)))
-    if y.shape != s.shape or len(names) != len(y):
+    if y.ndim > 1 or y.shape != s.shape or len(names) != len(y):
         raise BadCovariate(
             "estimates",
             reason=f"are {len(y)}, with {len(s)} standard errors and {len(names)} labels",
@@ -247,29 +262,45 @@ def _checked(
             reason="or their standard errors are not finite, or an error is not positive",
             remedy="leave out sources without an estimate",
         )
+    if max(np.abs(y).max(), s.max()) > LARGEST or s.min() < 1 / LARGEST:
+        raise BadCovariate(
+            "estimates",
+            reason="or their standard errors are so large or so small that weights overflow",
+            remedy="leave out sources without a finite estimate, and check the scale",
+        )
     return y, s, names
 
 
-def _tested(
-    y: Floats, w: Floats, centre: float, test: Test, level: float
-) -> tuple[float, float, float]:
-    """The standard error, the quantile for its interval, and the p-value."""
-    std_err = float(1 / np.sqrt(w.sum()))
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A standard error with the quantile for its interval, the p-value, and what to know."""
+
+    std_err: float
+    quantile: float
+    p: float
+    notes: tuple[str, ...] = ()
+
+
+def _tested(y: Floats, w: Floats, centre: float, test: Test, level: float) -> _Tested:
+    std_err, normal = float(1 / np.sqrt(w.sum())), normal_quantile(level)
     df = len(y) - 1
     if test == "normal" or not df:
-        return std_err, normal_quantile(level), float(2 * norm.sf(abs(centre) / std_err))
-    if test not in ("hartung-knapp", "hartung-knapp-adhoc"):
-        raise BadCovariate(
-            "test",
-            reason="is not known",
-            remedy="choose 'normal', 'hartung-knapp' or 'hartung-knapp-adhoc'",
-        )
-    scatter = float(w @ (y - centre) ** 2 / df)
+        notes = () if test == "normal" else ("with one source the test is the normal one",)
+        return _Tested(std_err, normal, float(2 * norm.sf(abs(centre) / std_err)), notes)
+    scatter, notes = float(w @ (y - centre) ** 2 / df), ()
     if test == "hartung-knapp-adhoc":
         scatter = max(1.0, scatter)
+    elif scatter < NOTABLE:
+        notes = (
+            f"the sources agree so well that Hartung and Knapp's variance is {scatter:.2g} times "
+            "the usual one; test='hartung-knapp-adhoc' never takes less than that (Röver 2015)",
+        )
     std_err *= float(np.sqrt(scatter))
-    p = float(2 * student.sf(abs(centre) / std_err, df)) if std_err else 0.0
-    return std_err, float(stdtrit(df, (1 + level) / 2)), p
+    if std_err:
+        p = float(2 * student.sf(abs(centre) / std_err, df))
+    else:
+        p = 0.0 if centre else float("nan")
+    return _Tested(std_err, float(stdtrit(df, (1 + level) / 2)), p, notes)
 
 
 def _predicted(
@@ -285,10 +316,6 @@ def _predicted(
         if k < 3:
             return float("nan"), float("nan")
         quantile = float(stdtrit(k - 2, (1 + level) / 2))
-    elif prediction != "as test":
-        raise BadCovariate(
-            "prediction", reason="is not known", remedy="choose 'as test' or 'higgins'"
-        )
     half = quantile * float(np.sqrt(std_err**2 + tau2))
     return centre - half, centre + half
 
@@ -373,7 +400,7 @@ _ESTIMATORS: dict[str, Callable[[Floats, Floats], float]] = {
 
 def _notes(k: int, method: Method) -> tuple[str, ...]:
     if k == 1:
-        return ("a single source: nothing is pooled, and heterogeneity is unknown",)
+        return (ALONE,)
     if k < 5 and method != "fixed":
         return (f"the variance between sources rests on {k} sources and is poorly known",)
     return ()

@@ -8,9 +8,10 @@ BMC Medical Research Methodology 9:57, for survival on the complementary log-log
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import polars as pl
@@ -22,8 +23,13 @@ from scipy.stats import t as student
 from haemony.analysis.pooling.faults import NothingToPool
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.given import figures
+from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import normal_quantile
+
+Scale = Literal["cloglog", "plain"]
+LARGEST = 1e100
 
 
 class Fit(Protocol):
@@ -91,8 +97,8 @@ class Pooled:
         ratio, lower and upper are exponentials: hazard or odds ratios.
         """
         half = _quantile(self.df, level) * self.standard_errors
-        statistic = self.estimates / self.standard_errors
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            statistic = self.estimates / self.standard_errors
             ratios = [np.exp(self.estimates + side * half) for side in (0, -1, 1)]
         return pl.DataFrame(
             {
@@ -136,13 +142,19 @@ def rubin(
 
     Raises:
         NothingToPool: fewer than two imputations.
+        BadCovariate: covariances have negative variances or do not fit the estimates.
 
     >>> found = rubin([[1.0], [1.2], [1.1]], [[0.04], [0.05], [0.03]])
     >>> found.estimates.round(2), found.covariance.round(4)
     (array([1.1]), array([[0.0533]]))
     """
-    q = np.atleast_2d(np.asarray(estimates, dtype=np.float64))
-    u = np.asarray(covariances, dtype=np.float64)
+    q, u = np.atleast_2d(figures(estimates, "estimates")), figures(covariances, "covariances")
+    if q.ndim != 2:
+        raise BadCovariate(
+            "estimates",
+            reason=f"have {q.ndim} dimensions",
+            remedy="give one row per imputation, one column per estimate",
+        )
     m, p = q.shape
     if m < 2:
         raise NothingToPool("one imputation tells nothing of its error", remedy="impute at least 5")
@@ -153,7 +165,24 @@ def rubin(
             reason=f"have shape {u.shape} or missing values, for {m} imputations of {p} estimates",
             remedy="give one finite covariance per imputation",
         )
-    if complete_df <= 0:
+    variances = np.diagonal(u, axis1=1, axis2=2)
+    if (variances < 0).any() or not np.allclose(u, u.transpose(0, 2, 1)):
+        raise BadCovariate(
+            "covariances",
+            reason="have negative variances or are not symmetric",
+            remedy="give the covariance matrices, or the squares of the standard errors",
+        )
+    if max(np.abs(q).max(initial=0.0), variances.max(initial=0.0)) > LARGEST:
+        raise BadCovariate(
+            "estimates",
+            reason="or their variances are so large that sums overflow",
+            remedy="leave out coefficients without a finite estimate",
+        )
+    if names is not None and len(names) != p:
+        raise BadCovariate(
+            "names", reason=f"are {len(names)} for {p} estimates", remedy="give one for each"
+        )
+    if not complete_df > 0:
         raise BadCovariate("complete_df", reason="is not positive", remedy="leave it out")
     within, centre = u.mean(axis=0), q.mean(axis=0)
     between = (q - centre).T @ (q - centre) / (m - 1)
@@ -161,7 +190,8 @@ def rubin(
     inside, outside = np.diag(within), (1 + 1 / m) * np.diag(between)
     variance = np.diag(total)
     proportion = np.divide(outside, variance, out=np.zeros(p), where=variance > 0)
-    increase = np.divide(outside, inside, out=np.full(p, np.inf), where=inside > 0)
+    unsure = np.where(outside > 0, np.inf, 0.0)
+    increase = np.divide(outside, inside, out=unsure, where=inside > 0)
     df = _degrees(proportion, m, complete_df)
     finite = np.isfinite(increase)
     known = np.where(finite, increase, 0.0)
@@ -197,14 +227,20 @@ def pool_fits(fits: Sequence[Fit], *, complete_df: float | None = None) -> Poole
         )
     if not fits:
         raise NothingToPool("no fit was given", remedy="fit the model to each imputed table")
+    unbounded = Counter(name for fit in fits for name in getattr(fit, "infinite", ()))
     events = min(fit.events for fit in fits)
-    found = float(events - len(fits[0].names)) if complete_df is None else complete_df
-    return rubin(
+    spare = max(1.0, float(events - len(fits[0].names)))
+    pooled = rubin(
         [fit.coefficients for fit in fits],
         [fit.covariance for fit in fits],
         names=fits[0].names,
-        complete_df=max(1.0, found),
+        complete_df=spare if complete_df is None else complete_df,
     )
+    notes = [
+        f"{name} has no finite estimate in {count} imputations: do not read what is pooled of it"
+        for name, count in unbounded.items()
+    ]
+    return replace(pooled, notes=(*pooled.notes, *notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +272,7 @@ def pool_curves(
     curves: Sequence[Curves],
     times: ArrayLike,
     *,
-    scale: Literal["cloglog", "plain"] = "cloglog",
+    scale: Scale = "cloglog",
     level: float = 0.95,
 ) -> PooledCurves:
     """Combine survival or incidence curves of each imputed data set at given times.
@@ -248,14 +284,18 @@ def pool_curves(
             or the probability itself.
         level: coverage of the limits.
     """
+    check_choice(scale, "scale", get_args(Scale))
     if len(curves) < 2:
         raise NothingToPool("one imputation tells nothing of its error", remedy="impute at least 5")
     frames = [one.at(times) for one in curves]
     value = "survival" if "survival" in frames[0].columns else "incidence"
     keys = [name for name in ("group", "time", "state") if name in frames[0].columns]
-    if any(not frame.select(keys).equals(frames[0].select(keys)) for frame in frames[1:]):
+    alike = all(frame.columns == frames[0].columns for frame in frames)
+    if not alike or any(not frame.select(keys).equals(frames[0].select(keys)) for frame in frames):
         raise BadCovariate(
-            "curves", reason="do not have the same groups", remedy="merge groups that are too rare"
+            "curves",
+            reason="are not of one kind with the same groups",
+            remedy="estimate the same curves for each table, and merge groups that are too rare",
         )
     p = np.array([frame[value].cast(pl.Float64).to_numpy() for frame in frames])
     se = np.array([frame["std_err"].cast(pl.Float64).to_numpy() for frame in frames])

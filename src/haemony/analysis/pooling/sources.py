@@ -18,11 +18,11 @@ import polars as pl
 from scipy.stats import chi2
 
 from haemony.analysis.pooling.faults import DifferentEndpoints, NothingToPool, UndefinedEndpoint
-from haemony.analysis.pooling.meta import MetaAnalysis, Method, Prediction, Test, meta
+from haemony.analysis.pooling.meta import ALONE, MetaAnalysis, Method, Prediction, Test, meta
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.formula import Missing
-from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, tidy
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 from haemony.model.errors import HaemonyError
@@ -99,25 +99,25 @@ class TwoStage:
         Columns: term, sources, estimate, std_err, hazard_ratio, lower, upper, p, tau2, i2,
         predicted_lower, predicted_upper; limits are those of hazard ratios.
         """
-        return pl.DataFrame(
-            [
-                {
-                    "term": term,
-                    "sources": len(found.labels),
-                    "estimate": found.estimate,
-                    "std_err": found.std_err,
-                    "hazard_ratio": float(np.exp(found.estimate)),
-                    "lower": float(np.exp(found.lower)),
-                    "upper": float(np.exp(found.upper)),
-                    "p": found.p,
-                    "tau2": found.tau2,
-                    "i2": found.i2,
-                    "predicted_lower": float(np.exp(found.prediction[0])),
-                    "predicted_upper": float(np.exp(found.prediction[1])),
-                }
-                for term, found in self.pooled.items()
-            ]
-        ).with_columns(pl.col(pl.Float64).fill_nan(None))
+        with np.errstate(over="ignore"):
+            return tidy(pl.DataFrame([self._row(term) for term in self.pooled]))
+
+    def _row(self, term: str) -> dict[str, object]:
+        found = self.pooled[term]
+        return {
+            "term": term,
+            "sources": len(found.labels),
+            "estimate": found.estimate,
+            "std_err": found.std_err,
+            "hazard_ratio": float(np.exp(found.estimate)),
+            "lower": float(np.exp(found.lower)),
+            "upper": float(np.exp(found.upper)),
+            "p": found.p,
+            "tau2": found.tau2,
+            "i2": found.i2,
+            "predicted_lower": float(np.exp(found.prediction[0])),
+            "predicted_upper": float(np.exp(found.prediction[1])),
+        }
 
     def forest(self) -> pl.DataFrame:
         """The rows of one forest plot per term: term, n, events, and those of `MetaAnalysis`."""
@@ -189,7 +189,8 @@ def one_stage(
         df = sum(len(one.names) for one in separate.values()) - len(fit.names)
         statistic = max(0.0, 2 * (gain - fit.log_likelihood.fitted))
         test = (statistic, df, float(chi2.sf(statistic, df)) if df else float("nan"))
-    return OneStage(fit, source, separate, test, (*noted, *fit.notes, *lost))
+    single = (ALONE,) if len(parts.tables) == 1 else ()
+    return OneStage(fit, source, separate, test, (*noted, *fit.notes, *lost, *single))
 
 
 def two_stage(
@@ -211,7 +212,7 @@ def two_stage(
     named in the notes.
 
     Raises:
-        NothingToPool: no source could be fitted.
+        NothingToPool: no source could be fitted, or no coefficient has a finite estimate in any.
         DifferentEndpoints: definitions differ and no reason is given.
     """
     parts = _Sources.of(formula, table, source)
@@ -242,7 +243,27 @@ def two_stage(
                 prediction=prediction,
                 level=level,
             )
-    return TwoStage(fits, pooled, source, parts.missing, (*noted, *lost, *unbounded))
+    if not pooled:
+        raise NothingToPool(
+            "no coefficient has a finite estimate in any source"
+            if terms
+            else "the formula has no covariate that varies",
+            remedy="use one_stage, or other covariates",
+        )
+    notes = (*noted, *lost, *unbounded, *_said_of_terms(pooled))
+    return TwoStage(fits, pooled, source, parts.missing, notes)
+
+
+def _said_of_terms(pooled: Mapping[str, MetaAnalysis]) -> list[str]:
+    """The notes of the terms, each once; with the terms, unless it holds for all of them."""
+    said: dict[str, list[str]] = {}
+    for term, found in pooled.items():
+        for note in found.notes:
+            said.setdefault(note, []).append(term)
+    return [
+        note if len(terms) == len(pooled) else f"{', '.join(terms)}: {note}"
+        for note, terms in said.items()
+    ]
 
 
 def leave_one_source_out(

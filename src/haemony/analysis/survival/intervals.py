@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit, logit, ndtri
 
 from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.faults import BadCovariate
 
 ConfType = Literal["log", "log-log", "plain", "arcsin", "logit"]
@@ -24,7 +25,7 @@ def normal_quantile(level: float) -> float:
     >>> round(normal_quantile(0.95), 4)
     1.96
     """
-    if not isinstance(level, int | float) or not 0 < level < 1:
+    if not 0 < number(level, "level") < 1:
         raise BadCovariate("level", reason="is not between 0 and 1", remedy="give for example 0.95")
     return float(ndtri((1 + level) / 2))
 
@@ -48,7 +49,7 @@ def confidence_limits(
             "conf_type", reason="is not a known scale", remedy=f"choose one of {', '.join(_SCALES)}"
         )
     z = normal_quantile(level)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         lower, upper = _SCALES[conf_type](probability, z * log_se)
     return lower, upper
 

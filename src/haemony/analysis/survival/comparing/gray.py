@@ -18,14 +18,14 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.comparing.logrank import chi_squared, strata_rows
+from haemony.analysis.survival.comparing.logrank import check_power, chi_squared, strata_rows
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import Sample, sample
-from haemony.analysis.survival.faults import BadCovariate, BadResponse, NothingToAnalyse
+from haemony.analysis.survival.faults import BadResponse, NothingToAnalyse
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +111,7 @@ def gray(
             "Gray's test does not provide for late entry",
             remedy="use fine_gray with its convention 'finegray'",
         )
-    if rho < 0:
-        raise BadCovariate("rho", reason="is negative", remedy="give 0 or more")
+    check_power(rho, "rho")
     tables = _tables(data)
     tests = [_test(tables, kind, rho) for kind in range(len(states))]
     return GrayTest(
@@ -163,6 +162,8 @@ def _tables(data: Sample) -> list[_Table]:
         inside = np.zeros(len(data.response), dtype=bool)
         inside[rows] = True
         times = np.unique(grid.stop[inside & data.response.died])
+        if not times.size:
+            continue
         at_risk, events = [], []
         for code in range(len(data.groups.labels)):
             mine = np.flatnonzero(inside & (data.groups.codes == code))
@@ -296,7 +297,7 @@ class _Stratum:
 
 def _tied(events: Floats, risk: Floats) -> Floats:
     """(D,) the factor by which ties lower a variance, as in the hypergeometric distribution."""
-    several = events > 1
+    several = (events > 1) & (risk != 1)
     return np.where(several, 1 - (events - 1) / np.where(several, risk - 1, 1.0), 1.0)
 
 

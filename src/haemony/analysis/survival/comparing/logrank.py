@@ -24,12 +24,23 @@ from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.formula import Groups, Missing
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import figures, number
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import Sample, check_choice, rows_of, sample
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 
 ROUNDING = 1e-9
 WeightName = Literal["fleming-harrington", "tarone-ware", "gehan"]
+
+
+def check_power(value: float, name: str) -> None:
+    """Refuse a power of survival or incidence that is not a number of at least 0.
+
+    Raises:
+        BadCovariate: it is not.
+    """
+    if number(value, name) < 0:
+        raise BadCovariate(name, reason="is negative", remedy="give a number of 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +60,8 @@ class Weight:
 
     def __post_init__(self) -> None:
         check_choice(self.name, "weight", get_args(WeightName))
-        if self.rho < 0 or self.gamma < 0:
-            raise BadCovariate(
-                "rho or gamma", reason="is negative", remedy="give numbers of 0 or more"
-            )
+        for name in ("rho", "gamma"):
+            check_power(getattr(self, name), name)
 
     def at(self, n_risk: Floats, n_event: Floats) -> Floats:
         """(D,) the weight of each event time."""
@@ -169,7 +178,7 @@ class LogRank:
         Raises:
             BadCovariate: the scores are not one finite number per group, or all the same.
         """
-        place = np.arange(len(self.groups)) if scores is None else np.asarray(scores)
+        place = np.arange(len(self.groups)) if scores is None else figures(scores, "scores")
         if place.shape != (len(self.groups),) or not np.isfinite(place).all():
             raise BadCovariate(
                 "scores", reason="are not one number per group", remedy="give one for each"
@@ -297,7 +306,7 @@ def strata_rows(strata: Groups) -> Iterator[Integers | slice]:
 def left_survival(n_risk: Floats, n_event: Floats) -> Floats:
     """Kaplan–Meier survival of all groups together just before each event time."""
     after = np.cumprod((n_risk - n_event) / n_risk)
-    return np.concatenate([[1.0], after[:-1]])
+    return np.concatenate([[1.0], after])[: len(after)]
 
 
 def _by_event_time(grid: Grid, of: Groups, rows: Integers | slice, died: Flags) -> EventTable:

@@ -8,37 +8,35 @@ and is watched from the origin, and from the rows themselves with weights, clust
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival import printing
-from haemony.analysis.survival.curves.influence import Hazard, Stays, incidence_variance, on_grid
-from haemony.analysis.survival.curves.kaplan_meier import greenwood_terms, leaving
-from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.counts import Counts, count
-from haemony.analysis.survival.data.formula import Missing
-from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.data.sample import Sample, sample
-from haemony.analysis.survival.faults import UnknownColumn
+from haemony.analysis.survival.curves.groups import Group, groups_followed
+from haemony.analysis.survival.curves.influence import (
+    greenwood_terms,
+    incidence_variance,
+)
+from haemony.analysis.survival.curves.steps import StepCurve, StepCurves
+from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.frames import Tabular, tidy
+from haemony.analysis.survival.data.response import Surv
+from haemony.analysis.survival.data.sample import sample
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
 
 
 @dataclass(frozen=True, eq=False)
-class Incidence:
-    """Cumulative incidences of one group at its T distinct times, for J kinds of event.
+class Incidence(StepCurve):
+    """Cumulative incidences of one group for J kinds of event, with the attributes of `StepCurve`.
+
+    Here `n_event` (T, J) tells the kinds apart, and `n_risk` is without any event so far.
 
     Attributes:
-        group: its name; "all" without groups.
-        n: the number of rows.
         states: (J,) the kinds of event.
-        times: (T,) in the unit of the response.
-        n_risk: (T,) under observation and without any event just before each time.
-        n_event: (T, J) events of each kind.
-        n_censored: (T,) censored.
         survival: (T,) probability of no event of any kind.
         incidence: (T, J) probability of having had each kind of event.
         std_err: (T, J) its standard error.
@@ -46,64 +44,56 @@ class Incidence:
         upper: (T, J) upper confidence limit.
     """
 
-    group: str
-    n: int
+    INITIAL: ClassVar[Mapping[str, float]] = {
+        "incidence": 0.0,
+        "std_err": 0.0,
+        "lower": 0.0,
+        "upper": 0.0,
+    }
+
     states: tuple[str, ...]
-    times: Floats
-    n_risk: Floats
-    n_event: Floats
-    n_censored: Floats
     survival: Floats
     incidence: Floats
     std_err: Floats
     lower: Floats
     upper: Floats
 
+    @property
+    def settled(self) -> bool:
+        """Whether nobody is left after the last time."""
+        return bool(self.survival[-1] == 0)
+
+    def at(self, times: Floats) -> pl.DataFrame:
+        """The incidences at given times, one row per time and state."""
+        kinds = len(self.states)
+        keys = {
+            "group": [self.group] * (len(times) * kinds),
+            "time": np.repeat(times, kinds),
+            "state": list(self.states) * len(times),
+        }
+        estimates = {name: values.ravel() for name, values in self.held(times).items()}
+        return tidy(pl.DataFrame(keys | estimates))
+
+    def table(self) -> pl.DataFrame:
+        """All of them, one row per time and state."""
+        return self.at(self.times)
+
 
 @dataclass(frozen=True, eq=False)
-class AalenJohansen:
-    """Cumulative incidence curves, one set per group.
+class AalenJohansen(StepCurves[Incidence]):
+    """Cumulative incidence curves: incidence, std_err, lower and upper of each state at each time.
 
     Attributes:
-        curves: the curves in the order of the groups.
+        curves: one set of curves per group, in their order.
         conf_type: the scale of the confidence limits.
         level: their coverage.
         missing: rows left out as incomplete.
+        notes: what a reader must know.
     """
 
-    curves: tuple[Incidence, ...]
-    conf_type: ConfType
-    level: float
-    missing: Missing
-
-    def __getitem__(self, group: str) -> Incidence:
-        """The curves of the group of this name."""
-        for curve in self.curves:
-            if curve.group == group:
-                return curve
-        raise UnknownColumn(group, nearest=[curve.group for curve in self.curves])
-
-    def __str__(self) -> str:
-        n = sum(curve.n for curve in self.curves)
-        ends = pl.concat(_end(curve) for curve in self.curves)
-        return printing.page(printing.counted(n, None, self.missing.rows), printing.grid(ends))
-
-    def at(self, times: ArrayLike) -> pl.DataFrame:
-        """Incidences at given times: group, time, state, incidence, std_err, lower, upper.
-
-        After the last time of a group they are unknown, so null, unless nobody is left.
-        """
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        return pl.concat(
-            _frame(curve, np.searchsorted(curve.times, wanted, side="right"), wanted)
-            for curve in self.curves
-        )
-
-    def table(self) -> pl.DataFrame:
-        """All curves as one tidy frame, one row per group, time and state."""
-        return pl.concat(
-            _frame(curve, np.arange(1, len(curve.times) + 1), curve.times) for curve in self.curves
-        )
+    def summary(self) -> pl.DataFrame:
+        """The last values of each state, with the number of rows and of events."""
+        return pl.concat(_end(curve) for curve in self.curves)
 
 
 def aalen_johansen(
@@ -136,40 +126,26 @@ def aalen_johansen(
     data = sample(
         formula, table, groups=groups, weights=weights, cluster=cluster, competing=True
     ).folded()
-    grid = Grid.of(data.response)
-    curves = tuple(
-        _curve(data, grid, code, label, conf_type, level)
-        for code, label in enumerate(data.groups.labels)
-    )
-    return AalenJohansen(curves, conf_type, level, data.missing)
+    curves = tuple(_curve(group, conf_type, level) for group in groups_followed(data))
+    return AalenJohansen(curves, conf_type, level, data.missing, ())
 
 
-def _curve(
-    data: Sample, grid: Grid, code: int, group: str, conf_type: ConfType, level: float
-) -> Incidence:
-    rows = data.rows(code)
-    counts = count(data.response, grid, rows, data.weights)
-    died = counts.n_event.sum(axis=1)
-    before = survival_before(counts)
-    survival = before * (counts.n_risk - died) / counts.n_risk
+def _curve(group: Group, conf_type: ConfType, level: float) -> Incidence:
+    data, counts, before = group.data, group.counts, group.survival_before
     incidence = np.cumsum((before / counts.n_risk)[:, None] * counts.n_event, axis=0)
-    if data.weights is None and data.cluster is None and grid.start is None:
-        variance = _variance(counts, died, before, incidence)
+    if data.weights is None and data.cluster is None and group.grid.start is None:
+        variance = _variance(group, incidence)
     else:
-        stays = Stays.of(data.response, grid, rows, data.weights, data.cluster)
-        variance = _jackknife(stays, grid, counts, incidence)
+        variance = _jackknife(group, incidence)
     std_err = np.sqrt(variance)
     log_se = np.divide(std_err, incidence, out=np.zeros_like(std_err), where=incidence > 0)
     lower, upper = confidence_limits(incidence, log_se, conf_type, level)
+    told = group.told
+    told["n_event"] = counts.n_event
     return Incidence(
-        group=group,
-        n=data.size(code),
+        **told,
         states=data.response.states,
-        times=counts.times,
-        n_risk=counts.n_risk,
-        n_event=counts.n_event,
-        n_censored=counts.n_censored,
-        survival=survival,
+        survival=group.survival,
         incidence=incidence,
         std_err=std_err,
         lower=lower,
@@ -177,45 +153,26 @@ def _curve(
     )
 
 
-def _jackknife(stays: Stays, grid: Grid, counts: Counts, incidence: Floats) -> Floats:
+def _jackknife(group: Group, incidence: Floats) -> Floats:
     """(T, J) robust variance of the incidences, from the rows of the group."""
-    seen = np.searchsorted(grid.times, counts.times)
-    loss = Hazard(*leaving(stays, counts, counts.n_event.sum(axis=1), seen))
     variance = np.empty_like(incidence)
     for kind, steps in enumerate(np.diff(incidence, axis=0, prepend=0.0).T):
-        gain = gaining(stays, counts, kind, seen)
-        curve = np.cumsum(on_grid(steps, seen, stays.size))
-        variance[:, kind] = incidence_variance(stays, kind + 1, curve, loss, gain)[seen]
+        curve = np.cumsum(group.spread(steps))
+        moved = incidence_variance(group.stays, kind + 1, curve, group.loss, group.gain(kind))
+        variance[:, kind] = moved[group.seen]
     return variance
 
 
-def survival_before(counts: Counts) -> Floats:
-    """(T,) the probability of no event of any kind before each time."""
-    died = counts.n_event.sum(axis=1)
-    survival = np.cumprod((counts.n_risk - died) / counts.n_risk)
-    return np.concatenate([[1.0], survival[:-1]])
-
-
-def gaining(stays: Stays, counts: Counts, kind: int, seen: Integers) -> Hazard:
-    """How a row moves the increments of an incidence while survival is held fixed; on the grid."""
-    events = counts.n_event[:, kind]
-    height = survival_before(counts) / counts.n_risk
-    return Hazard(
-        heights=on_grid(height, seen, stays.size),
-        drift=np.cumsum(on_grid(height * events / counts.n_risk, seen, stays.size)),
-    )
-
-
-def _variance(counts: Counts, died: Floats, before: Floats, incidence: Floats) -> Floats:
+def _variance(group: Group, incidence: Floats) -> Floats:
     """(T, J) variance of the incidences, all T in one pass.
 
     An event at time s changes F(t) by its own step, and through survival by F(t) - F(s); the
     squares and products of both, summed over s ≤ t, are expanded into running sums.
     """
-    risk = counts.n_risk[:, None]
-    events, step = counts.n_event, before[:, None]
-    through = greenwood_terms(counts.n_risk, died)[:, None]
-    alive = (counts.n_risk > died)[:, None]
+    events, died = group.counts.n_event, group.died
+    risk, step = group.counts.n_risk[:, None], group.survival_before[:, None]
+    through = greenwood_terms(group.counts.n_risk, died)[:, None]
+    alive = (group.counts.n_risk > died)[:, None]
     own = step**2 * events * (risk - events) / risk**3
     both = np.where(alive, step * events / risk**2, 0.0)
 
@@ -233,29 +190,7 @@ def _variance(counts: Counts, died: Floats, before: Floats, incidence: Floats) -
 
 def _end(curve: Incidence) -> pl.DataFrame:
     """The last values of each state, with the number of rows and of events."""
-    last = _frame(curve, np.array([len(curve.times)]), curve.times[-1:])
+    last = curve.at(curve.times[-1:])
     counted = last.with_columns(n=pl.lit(curve.n), events=pl.Series(curve.n_event.sum(axis=0)))
     front = ["group", "state", "n", "events"]
     return counted.select(*front, pl.all().exclude(front))
-
-
-def _frame(curve: Incidence, position: Integers, times: Floats) -> pl.DataFrame:
-    """The curve's values at positions (m,), 0 meaning before the first time; one row per state."""
-    kinds = len(curve.states)
-    known = (times <= curve.times[-1]) | (curve.survival[-1] == 0)
-
-    def held(values: Floats) -> Floats:
-        started = np.vstack([np.zeros((1, kinds)), values])[position]
-        return np.where(known[:, None], started, np.nan).ravel()
-
-    return pl.DataFrame(
-        {
-            "group": [curve.group] * (len(times) * kinds),
-            "time": np.repeat(times, kinds),
-            "state": list(curve.states) * len(times),
-            "incidence": held(curve.incidence),
-            "std_err": held(curve.std_err),
-            "lower": held(curve.lower),
-            "upper": held(curve.upper),
-        }
-    ).with_columns(pl.col(pl.Float64).fill_nan(None))

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.counts import sums_by
+from haemony.analysis.survival.data.counts import Counts, sums_by
 from haemony.analysis.survival.data.response import Grid, Surv
 
 
@@ -187,3 +187,17 @@ def on_grid(values: Floats, seen: Integers, size: int) -> Floats:
     full = np.zeros(size)
     full[seen] = values
     return full
+
+
+def greenwood_terms(n_risk: Floats, n_event: Floats) -> Floats:
+    """The increments (T,) of the variance of log survival; 0 where nobody is left to survive."""
+    left = n_risk - n_event
+    return np.divide(n_event, n_risk * left, out=np.zeros_like(n_risk), where=left > 0)
+
+
+def leaving(stays: Stays, counts: Counts, died: Floats, seen: Integers) -> tuple[Floats, Floats]:
+    """How a row moves log survival: heights and drift on the grid; nothing once nobody is left."""
+    left = counts.n_risk - died
+    height = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
+    drift = np.cumsum(on_grid(greenwood_terms(counts.n_risk, died), seen, stays.size))
+    return on_grid(height, seen, stays.size), drift

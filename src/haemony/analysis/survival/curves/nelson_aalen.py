@@ -8,28 +8,27 @@ distribution in censored data. Communications in Statistics 13:2469-2486.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.survival import printing
-from haemony.analysis.survival.curves.influence import Hazard, Stays, hazard_variance, on_grid
-from haemony.analysis.survival.curves.kaplan_meier import (
+from haemony.analysis.survival.curves.groups import (
+    Group,
     Variance,
     choose_variance,
-    greenwood_terms,
-    leaving,
+    groups_followed,
 )
+from haemony.analysis.survival.curves.influence import Hazard, greenwood_terms
+from haemony.analysis.survival.curves.steps import StepCurve, StepCurves
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.counts import Counts, count, sums_by
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.counts import sums_by
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.data.sample import Sample, check_choice, sample
-from haemony.analysis.survival.faults import UnknownColumn
+from haemony.analysis.survival.data.response import Surv
+from haemony.analysis.survival.data.sample import check_choice, sample
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
 HazardTies = Literal["nelson-aalen", "fleming-harrington"]
@@ -37,16 +36,10 @@ SurvivalFrom = Literal["exponential", "product"]
 
 
 @dataclass(frozen=True, eq=False)
-class HazardCurve:
-    """The cumulative hazard of one group at its T distinct event and censoring times.
+class HazardCurve(StepCurve):
+    """The cumulative hazard of one group, with the attributes of `StepCurve` and its estimates.
 
     Attributes:
-        group: its name; "all" without groups.
-        n: the number of rows.
-        times: (T,) in the unit of the response.
-        n_risk: (T,) weighted number under observation just before each time.
-        n_event: (T,) weighted number of events.
-        n_censored: (T,) weighted number censored.
         hazard: (T,) cumulative hazard.
         hazard_std_err: (T,) its standard error.
         hazard_lower: (T,) lower confidence limit of the hazard, on the logarithmic scale.
@@ -57,12 +50,17 @@ class HazardCurve:
         upper: (T,) upper confidence limit.
     """
 
-    group: str
-    n: int
-    times: Floats
-    n_risk: Floats
-    n_event: Floats
-    n_censored: Floats
+    INITIAL: ClassVar[Mapping[str, float]] = {
+        "hazard": 0.0,
+        "hazard_std_err": 0.0,
+        "hazard_lower": 0.0,
+        "hazard_upper": 0.0,
+        "survival": 1.0,
+        "std_err": 0.0,
+        "lower": 1.0,
+        "upper": 1.0,
+    }
+
     hazard: Floats
     hazard_std_err: Floats
     hazard_lower: Floats
@@ -73,71 +71,28 @@ class HazardCurve:
     upper: Floats
 
 
-COLUMNS = (
-    "n_risk",
-    "n_event",
-    "n_censored",
-    "hazard",
-    "hazard_std_err",
-    "hazard_lower",
-    "hazard_upper",
-    "survival",
-    "std_err",
-    "lower",
-    "upper",
-)
-
-
 @dataclass(frozen=True, eq=False)
-class NelsonAalen:
-    """Cumulative hazards, one per group.
+class NelsonAalen(StepCurves[HazardCurve]):
+    """Cumulative hazards, one per group, and the survival that follows from them.
 
     Attributes:
         curves: the curves in the order of the groups.
-        ties: how tied events count.
-        survival_from: how survival follows from the hazard.
-        variance: which variance the standard errors come from.
         conf_type: the scale of the confidence limits of the survival.
         level: the coverage of all limits.
         missing: rows left out as incomplete.
+        notes: what a reader must know.
+        ties: how tied events count.
+        survival_from: how survival follows from the hazard.
+        variance: which variance the standard errors come from.
     """
 
-    curves: tuple[HazardCurve, ...]
     ties: HazardTies
     survival_from: SurvivalFrom
     variance: Variance
-    conf_type: ConfType
-    level: float
-    missing: Missing
 
-    def __getitem__(self, group: str) -> HazardCurve:
-        """The curve of the group of this name."""
-        for curve in self.curves:
-            if curve.group == group:
-                return curve
-        raise UnknownColumn(group, nearest=[curve.group for curve in self.curves])
-
-    def __str__(self) -> str:
-        n = sum(curve.n for curve in self.curves)
-        events = float(sum(curve.n_event.sum() for curve in self.curves))
-        return printing.page(
-            printing.counted(n, events, self.missing.rows), printing.grid(self.table())
-        )
-
-    def at(self, times: ArrayLike) -> pl.DataFrame:
-        """The rows of `table` at given times; null after the last time of a group."""
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        return pl.concat([_at(curve, wanted) for curve in self.curves])
-
-    def table(self) -> pl.DataFrame:
-        """All curves as one tidy frame, one row per group and time."""
-        return pl.concat(
-            pl.DataFrame(
-                {"group": [c.group] * len(c.times), "time": c.times}
-                | {name: getattr(c, name) for name in COLUMNS}
-            ).with_columns(pl.col(pl.Float64).fill_nan(None))
-            for c in self.curves
-        )
+    def summary(self) -> pl.DataFrame:
+        """All of them."""
+        return self.table()
 
 
 def nelson_aalen(
@@ -167,7 +122,7 @@ def nelson_aalen(
         survival_from: "exponential" is exp(-hazard) (R's `stype = 2`, Fleming and Harrington's);
             "product" is Kaplan and Meier's (R's `stype = 1`).
         variance: "greenwood" stands for the model-based variance of either curve; "robust" for the
-            infinitesimal jackknife, the default with a cluster.
+            infinitesimal jackknife, the default as for `kaplan_meier`.
         conf_type: the scale of the limits of the survival.
         level: coverage of the limits.
 
@@ -183,68 +138,48 @@ def nelson_aalen(
     check_choice(ties, "ties", get_args(HazardTies))
     check_choice(survival_from, "survival_from", get_args(SurvivalFrom))
     data = sample(formula, table, groups=groups, weights=weights, cluster=cluster).folded()
-    chosen = choose_variance(data, variance)
-    grid = Grid.of(data.response)
+    chosen, notes = choose_variance(data, variance)
     curves = tuple(
-        _curve(data, grid, code, ties, survival_from, chosen, conf_type, level)
-        for code in range(len(data.groups.labels))
+        _curve(group, ties, survival_from, chosen, conf_type, level)
+        for group in groups_followed(data)
     )
-    return NelsonAalen(curves, ties, survival_from, chosen, conf_type, level, data.missing)
+    return NelsonAalen(curves, conf_type, level, data.missing, notes, ties, survival_from, chosen)
 
 
 @dataclass(frozen=True, eq=False)
 class _Steps:
-    """The counts of one group, and what its T times add to the cumulative hazard.
+    """What the T times of one group add to its cumulative hazard.
 
     Attributes:
-        counts: at risk, events and censored.
-        died: (T,) weighted events of any kind.
         hazard: (T,) increments of the hazard.
         model: (T,) increments of its model-based variance.
         death: (T,) by how much one more unit of weight that dies would raise an increment.
         presence: (T,) by how much one more unit that is at risk would lower it.
     """
 
-    counts: Counts
-    died: Floats
     hazard: Floats
     model: Floats
     death: Floats
     presence: Floats
 
     @classmethod
-    def of(cls, data: Sample, grid: Grid, code: int, ties: HazardTies) -> _Steps:
-        """Count a group."""
-        rows = data.rows(code)
-        counts = count(data.response, grid, rows, data.weights)
-        died = counts.n_event.sum(axis=1)
-        risk = counts.n_risk
+    def of(cls, group: Group, ties: HazardTies) -> _Steps:
+        """Those of a group."""
+        died, risk = group.died, group.counts.n_risk
         if ties == "nelson-aalen":
             square = died / risk**2
-            return cls(counts, died, died / risk, square, 1 / risk, square)
-        stop, dead = grid.stop[rows], data.response.died[rows]
-        tied = sums_by(stop[dead], None, len(grid.times))
-        seen = np.searchsorted(grid.times, counts.times)
-        return cls(counts, died, *_one_by_one(risk, died, tied[seen].astype(np.intp)))
+            return cls(died / risk, square, 1 / risk, square)
+        dead = group.data.response.died[group.rows]
+        tied = sums_by(group.grid.stop[group.rows][dead], None, len(group.grid.times))
+        return cls(*_one_by_one(risk, died, tied[group.seen].astype(np.intp)))
 
-    def variances(
-        self, data: Sample, grid: Grid, code: int, variance: Variance
-    ) -> tuple[Floats, Floats]:
+    def variances(self, group: Group, variance: Variance) -> tuple[Floats, Floats]:
         """(T,) variances of the cumulative hazard, and of the log of Kaplan and Meier's curve."""
-        counts = self.counts
         if variance == "greenwood":
-            return np.cumsum(self.model), np.cumsum(greenwood_terms(counts.n_risk, self.died))
-        stays = Stays.of(data.response, grid, data.rows(code), data.weights, data.cluster)
-        seen = np.searchsorted(grid.times, counts.times)
-        hazard = Hazard(
-            on_grid(self.death, seen, stays.size),
-            np.cumsum(on_grid(self.presence, seen, stays.size)),
-        )
-        product = leaving(stays, counts, self.died, seen)
-        return (
-            hazard_variance(stays, hazard.heights, hazard.drift)[seen],
-            hazard_variance(stays, *product)[seen],
-        )
+            product = np.cumsum(greenwood_terms(group.counts.n_risk, group.died))
+            return np.cumsum(self.model), product
+        moved = Hazard(group.spread(self.death), np.cumsum(group.spread(self.presence)))
+        return group.jackknife(moved), group.jackknife(group.loss)
 
 
 def _one_by_one(
@@ -272,35 +207,27 @@ def _one_by_one(
 
 
 def _curve(
-    data: Sample,
-    grid: Grid,
-    code: int,
+    group: Group,
     ties: HazardTies,
     survival_from: SurvivalFrom,
     variance: Variance,
     conf_type: ConfType,
     level: float,
 ) -> HazardCurve:
-    steps = _Steps.of(data, grid, code, ties)
-    counts, hazard = steps.counts, np.cumsum(steps.hazard)
-    of_hazard, of_product = steps.variances(data, grid, code, variance)
+    steps = _Steps.of(group, ties)
+    hazard = np.cumsum(steps.hazard)
+    of_hazard, of_product = steps.variances(group, variance)
     survival: Floats = np.exp(-hazard)
     log_variance = of_hazard
     if survival_from == "product":
-        survival = np.asarray(np.cumprod((counts.n_risk - steps.died) / counts.n_risk), float)
-        log_variance = of_product
+        survival, log_variance = group.survival, of_product
     log_se = np.where(survival > 0, np.sqrt(log_variance), np.nan)
     lower, upper = confidence_limits(survival, log_se, conf_type, level)
     hazard_se = np.sqrt(of_hazard)
     spread = np.divide(hazard_se, hazard, out=np.zeros_like(hazard), where=hazard > 0)
     factor = np.exp(normal_quantile(level) * spread)
     return HazardCurve(
-        group=data.groups.labels[code],
-        n=data.size(code),
-        times=counts.times,
-        n_risk=counts.n_risk,
-        n_event=steps.died,
-        n_censored=counts.n_censored,
+        **group.told,
         hazard=hazard,
         hazard_std_err=hazard_se,
         hazard_lower=hazard / factor,
@@ -310,22 +237,3 @@ def _curve(
         lower=lower,
         upper=upper,
     )
-
-
-def _at(curve: HazardCurve, wanted: Floats) -> pl.DataFrame:
-    position = np.searchsorted(curve.times, wanted, side="right")
-    following = np.searchsorted(curve.times, wanted, side="left")
-    known = wanted <= curve.times[-1]
-    initial = dict.fromkeys(COLUMNS[3:], 0.0) | {"survival": 1.0, "lower": 1.0, "upper": 1.0}
-    columns = {
-        name: np.where(known, np.concatenate([[first], getattr(curve, name)])[position], np.nan)
-        for name, first in initial.items()
-    }
-    return pl.DataFrame(
-        {
-            "group": [curve.group] * len(wanted),
-            "time": wanted,
-            "n_risk": np.append(curve.n_risk, 0.0)[following],
-        }
-        | columns
-    ).with_columns(pl.col(pl.Float64).fill_nan(None))

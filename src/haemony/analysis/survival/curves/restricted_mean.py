@@ -17,19 +17,19 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.curves.aalen_johansen import gaining, survival_before
-from haemony.analysis.survival.curves.influence import Stays, on_grid
-from haemony.analysis.survival.curves.kaplan_meier import (
+from haemony.analysis.survival.curves.groups import (
+    Group,
     Variance,
     choose_variance,
-    greenwood_terms,
-    leaving,
+    groups_followed,
 )
+from haemony.analysis.survival.curves.influence import greenwood_terms
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.counts import Counts, count, sums_by
+from haemony.analysis.survival.data.counts import sums_by
 from haemony.analysis.survival.data.formula import Missing
-from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.data.response import Grid, Surv
+from haemony.analysis.survival.data.frames import Tabular, tidy
+from haemony.analysis.survival.data.given import number
+from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import Sample, sample
 from haemony.analysis.survival.faults import (
     BadCovariate,
@@ -58,6 +58,7 @@ class RestrictedMeans:
         variance: which variance the standard errors come from.
         level: coverage of the limits.
         missing: rows left out as incomplete.
+        notes: what a reader must know.
     """
 
     groups: tuple[str, ...]
@@ -70,6 +71,7 @@ class RestrictedMeans:
     variance: Variance
     level: float
     missing: Missing
+    notes: tuple[str, ...] = ()
 
     @property
     def std_err(self) -> Floats:
@@ -80,7 +82,8 @@ class RestrictedMeans:
         parts = [printing.grid(self.table())]
         if len(self.groups) > 1:
             parts.append(printing.grid(self.contrasts(), p_values=("p", "ratio_p")))
-        return printing.page(printing.counted(int(self.n.sum()), None, self.missing.rows), *parts)
+        head = printing.counted(int(self.n.sum()), None, self.missing.rows)
+        return printing.page(head, *parts, notes=self.notes)
 
     def table(self) -> pl.DataFrame:
         """One row per state and group: state, group, n, tau, mean, std_err, lower, upper."""
@@ -111,9 +114,7 @@ class RestrictedMeans:
             for group in range(len(self.groups))
             if group != self.reference
         ]
-        return pl.DataFrame(rows, schema=CONTRAST, orient="row").with_columns(
-            pl.col(pl.Float64).fill_nan(None)
-        )
+        return tidy(pl.DataFrame(rows, schema=CONTRAST, orient="row"))
 
     def _contrast(self, state: int, group: int) -> tuple[object, ...]:
         pair = [group, self.reference]
@@ -185,7 +186,8 @@ def restricted_mean(
     2.0
     """
     data = sample(formula, table, groups=groups, weights=weights, cluster=cluster).folded()
-    return _means(data, (ALIVE,), _alive, tau, reference, choose_variance(data, variance), level)
+    chosen, notes = choose_variance(data, variance)
+    return _means(data, (ALIVE,), event_free, tau, reference, chosen, level, notes)
 
 
 def restricted_loss(
@@ -228,43 +230,7 @@ def restricted_loss(
     return _means(data, data.response.states, _lost, tau, reference, "robust", level)
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """The follow-up of one group.
-
-    Attributes:
-        label: its name.
-        counts: at risk, events and censored.
-        stays: when its rows enter and leave.
-        seen: (T,) where the times of the counts lie on the grid.
-    """
-
-    label: str
-    counts: Counts
-    stays: Stays
-    seen: Integers
-
-    @property
-    def died(self) -> Floats:
-        """(T,) events of any kind."""
-        return np.asarray(self.counts.n_event.sum(axis=1))
-
-    @property
-    def survival(self) -> Floats:
-        """(T,) probability of no event."""
-        left = self.counts.n_risk - self.died
-        return survival_before(self.counts) * left / self.counts.n_risk
-
-    def parts(self, jumps: Floats, drift: Floats) -> Floats:
-        """(m,) what each row adds, from a drift given as increments (T,) at the group's times."""
-        return self.stays.total(jumps, np.cumsum(self.spread(drift)))
-
-    def spread(self, values: Floats) -> Floats:
-        """Values (T,) of the group's times on the whole grid."""
-        return on_grid(values, self.seen, self.stays.size)
-
-
-Estimator = Callable[[_Group, float], tuple[Floats, Floats]]
+Estimator = Callable[[Group, float], tuple[Floats, Floats]]
 
 
 def _means(
@@ -275,24 +241,24 @@ def _means(
     reference: str | None,
     variance: Variance,
     level: float,
+    notes: tuple[str, ...] = (),
 ) -> RestrictedMeans:
     labels = data.groups.labels
     if reference is not None and reference not in labels:
         raise BadCovariate(
             "reference", reason="names no group", remedy=f"choose one of {', '.join(labels)}"
         )
-    grid = Grid.of(data.response)
-    if grid.times[0] < 0:
+    groups = groups_followed(data)
+    if groups[0].grid.times[0] < 0:
         raise BadResponse(
             "some follow-up lies before the time origin, from which means are counted",
             remedy="shift the time origin, or leave these rows out",
         )
-    groups = [_group(data, grid, code) for code in range(len(labels))]
     horizon = _horizon(groups, tau)
     mean, covariance = np.empty((len(groups), len(states))), []
     parts = np.zeros((len(data.response), len(states)))
     for code, group in enumerate(groups):
-        mean[code], parts[data.rows(code)] = estimator(group, horizon)
+        mean[code], parts[group.rows] = estimator(group, horizon)
     for state in range(len(states)):
         if variance == "greenwood":
             covariance.append(np.diag([_greenwood(group, horizon) for group in groups]))
@@ -309,74 +275,92 @@ def _means(
         variance=variance,
         level=level,
         missing=data.missing,
+        notes=notes,
     )
 
 
-def _group(data: Sample, grid: Grid, code: int) -> _Group:
-    rows = data.rows(code)
-    counts = count(data.response, grid, rows, data.weights)
-    stays = Stays.of(data.response, grid, rows, data.weights, data.cluster)
-    seen = np.searchsorted(grid.times, counts.times)
-    return _Group(data.groups.labels[code], counts, stays, seen)
-
-
-def _horizon(groups: list[_Group], tau: Horizon) -> float:
+def _horizon(groups: list[Group], tau: Horizon) -> float:
     """The horizon as a number, refused where a group's curve is not known so far."""
-    last = {group.label: float(group.counts.times[-1]) for group in groups}
-    if tau == "shortest":
-        return min(last.values())
-    if isinstance(tau, str) or not np.isfinite(tau) or tau <= 0:
-        raise BadCovariate(
-            "tau", reason="is not a positive time", remedy="give a number, or 'shortest'"
-        )
+    if isinstance(tau, str) and tau == "shortest":
+        shortest = min(groups, key=lambda group: group.counts.times[-1])
+        if shortest.counts.times[-1] <= 0:
+            raise NothingToAnalyse(
+                f"nobody in {shortest.label!r} is followed for any time",
+                remedy="leave this group out, or give a horizon",
+            )
+        return float(shortest.counts.times[-1])
     for group in groups:
-        if tau > last[group.label] and group.survival[-1] > 0:
-            raise BeyondFollowUp(tau, group=group.label, last=last[group.label])
+        within(tau, group.label, group.counts.times, group.survival)
     return float(tau)
 
 
-def _alive(group: _Group, tau: float) -> tuple[Floats, Floats]:
+def within(tau: Horizon, group: str, times: Floats, survival: Floats) -> None:
+    """Refuse a horizon up to which the survival of a group is not known.
+
+    Raises:
+        BadCovariate: it is not a positive time.
+        BeyondFollowUp: it lies after the last time, and patients still survive there.
+    """
+    if isinstance(tau, str) or number(tau, "tau") <= 0:
+        raise BadCovariate(
+            "tau", reason="is not a positive time", remedy="give a number, or 'shortest'"
+        )
+    if tau > times[-1] and survival[-1] > 0:
+        raise BeyondFollowUp(tau, group=group, last=float(times[-1]))
+
+
+def event_free(group: Group, tau: float) -> tuple[Floats, Floats]:
     """The mean event-free time (1,), and by how much each row moves it (m, 1)."""
-    times, survival = np.minimum(group.counts.times, tau), group.survival
-    ahead = _ahead(times, survival, tau)
-    heights, drift = leaving(group.stays, group.counts, group.died, group.seen)
-    flow = np.diff(drift, prepend=0.0)[group.seen]
-    moved = group.parts(group.stays.jumps(heights * group.spread(ahead)), flow * ahead)
-    return np.array([times[0] + ahead[0]]), -moved[:, None]
+    times = np.minimum(group.counts.times, tau)
+    ahead = _ahead(times, group.survival, tau)
+    flow = np.diff(group.loss.drift, prepend=0.0)[group.seen]
+    jumps = group.stays.jumps(group.loss.heights * group.spread(ahead))
+    return np.array([times[0] + ahead[0]]), -_parts(group, jumps, flow * ahead)[:, None]
 
 
-def _lost(group: _Group, tau: float) -> tuple[Floats, Floats]:
+def _greenwood(group: Group, tau: float) -> float:
+    counts = group.counts
+    return greenwood_mean(counts.times, counts.n_risk, group.died, group.survival, tau)[1]
+
+
+def greenwood_mean(
+    times: Floats, n_risk: Floats, died: Floats, survival: Floats, tau: float
+) -> tuple[float, float]:
+    """The mean event-free time of a group, and Greenwood's variance of it."""
+    until = np.minimum(times, tau)
+    ahead = _ahead(until, survival, tau)
+    return float(until[0] + ahead[0]), float(ahead**2 @ greenwood_terms(n_risk, died))
+
+
+def _lost(group: Group, tau: float) -> tuple[Floats, Floats]:
     """The mean times lost (J,), and by how much each row moves them (m, J)."""
-    counts, stays, seen = group.counts, group.stays, group.seen
+    counts, stays = group.counts, group.stays
     times, left = np.minimum(counts.times, tau), np.maximum(tau - counts.times, 0.0)
-    heights, drift = leaving(stays, counts, group.died, seen)
-    flow = np.diff(drift, prepend=0.0)[seen]
-    step = survival_before(counts) / counts.n_risk
+    flow = np.diff(group.loss.drift, prepend=0.0)[group.seen]
+    step = group.survival_before / counts.n_risk
     mean, moved = np.empty(counts.n_event.shape[1]), []
     for kind in range(len(mean)):
         incidence = np.cumsum(step * counts.n_event[:, kind])
         ahead = _ahead(times, incidence, tau)
         later = ahead - incidence * left
-        gain = gaining(stays, counts, kind, seen)
-        own = np.diff(gain.drift, prepend=0.0)[seen] * left
+        gain = group.gain(kind)
+        own = np.diff(gain.drift, prepend=0.0)[group.seen] * left
         jumps = stays.jumps(gain.heights * group.spread(left), kind + 1)
-        jumps = jumps - stays.jumps(heights * group.spread(later))
+        jumps = jumps - stays.jumps(group.loss.heights * group.spread(later))
         mean[kind] = ahead[0]
-        moved.append(group.parts(jumps, own - flow * later))
+        moved.append(_parts(group, jumps, own - flow * later))
     return mean, np.column_stack(moved)
+
+
+def _parts(group: Group, jumps: Floats, drift: Floats) -> Floats:
+    """(m,) what each row adds, from a drift given as increments (T,) at the group's times."""
+    return group.stays.total(jumps, np.cumsum(group.spread(drift)))
 
 
 def _ahead(times: Floats, curve: Floats, tau: float) -> Floats:
     """(T,) the area under a step curve from each time to the horizon."""
     areas = np.diff(times, append=tau) * curve
     return np.cumsum(areas[::-1])[::-1]
-
-
-def _greenwood(group: _Group, tau: float) -> float:
-    """The model-based variance of the mean event-free time."""
-    times = np.minimum(group.counts.times, tau)
-    ahead = _ahead(times, group.survival, tau)
-    return float(ahead**2 @ greenwood_terms(group.counts.n_risk, group.died))
 
 
 def _product(data: Sample, parts: Floats) -> Floats:

@@ -13,14 +13,20 @@ doi:10.1093/biomet/68.2.373. Andersen PK, Gill RD (1982) Annals of Statistics 10
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
+from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.formula import known_columns, read
-from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, tidy
+from haemony.analysis.survival.data.given import figures
+from haemony.analysis.survival.data.response import LATEST
 from haemony.analysis.survival.faults import BadCovariate, BadResponse
 
+SHOWN = 10
 FROM, TO, ROW, TIME, VALUE = "(from)", "(to)", "(row)", "(time)", "(value)"
 
 
@@ -34,6 +40,7 @@ class Episodes:
         stop: the column with its end.
         event: the column that says whether the event ends it.
         placed: for each change, how many lay before, within and after the follow-up, or at its end.
+        patients: rows of the table that was cut.
     """
 
     table: pl.DataFrame
@@ -41,16 +48,22 @@ class Episodes:
     stop: str
     event: str
     placed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    patients: int = 0
 
     @property
     def response(self) -> str:
         """The left side of a formula for these rows."""
         return f"Surv({self.start}, {self.stop}, {self.event})"
 
+    def __str__(self) -> str:
+        """How many intervals, where the changes lay, and the first rows."""
+        head = f"{self.patients:,} rows in {self.table.height:,} intervals: {self.response}"
+        places = [{"change": name} | dict(where) for name, where in self.placed.items()]
+        changes = printing.grid(pl.DataFrame(places)) if places else ""
+        return printing.page(head, changes, printing.grid(self.table, most=SHOWN))
 
-def split(
-    table: Tabular, response: str, *, at: Sequence[float], episode: str = "episode"
-) -> Episodes:
+
+def split(table: Tabular, response: str, *, at: ArrayLike, episode: str = "episode") -> Episodes:
     """Cut follow-up at given times, as R's `survSplit`.
 
     Args:
@@ -59,12 +72,16 @@ def split(
         at: the times to cut at.
         episode: the new column that numbers the intervals between cuts, from 1.
 
+    Raises:
+        BadResponse: a follow-up is incomplete, infinite or runs backwards.
+        BadCovariate: a cut is not a finite number.
+
     >>> table = pl.DataFrame({"days": [5, 12], "died": [1, 0]})
     >>> split(table, "Surv(days, died)", at=[10]).table.rows()
     [(0.0, 5.0, 1, 1), (0.0, 10.0, 0, 1), (10.0, 12.0, 0, 2)]
     """
     plan = _plan(table, response)
-    cuts = sorted({float(time) for time in at})
+    cuts = _cuts(at)
     grid = pl.DataFrame({TIME: cuts}, schema={TIME: pl.Float64})
     inside = plan.rows.select(ROW, FROM, TO).join_where(
         grid, pl.col(TIME) > pl.col(FROM), pl.col(TIME) < pl.col(TO)
@@ -95,7 +112,9 @@ def merge_events(
         patient: the column that names the patient in long tables.
 
     Raises:
-        BadCovariate: a long table's patient occurs twice in `table`, or a column is wanting.
+        BadResponse: a follow-up is incomplete, infinite or runs backwards.
+        BadCovariate: a long table's patient occurs twice in `table`, a time is infinite, or a
+            column is wanting.
 
     >>> table = pl.DataFrame({"days": [90, 50], "died": [1, 1], "graft_day": [30, None]})
     >>> merge_events(table, "Surv(days, died)", {"graft": "graft_day"}).table.select(
@@ -130,7 +149,8 @@ def recurrent(
         number: the new column that says which event an interval waits for, from 1.
 
     Raises:
-        BadResponse: two events of one patient fall on one time.
+        BadResponse: two events of one patient fall on one time, or a follow-up is incomplete,
+            infinite or runs backwards.
 
     >>> table = pl.DataFrame({"id": [1, 2], "days": [90, 50], "died": [0, 1]})
     >>> events = pl.DataFrame({"id": [1, 1], "time": [20, 60]})
@@ -157,7 +177,7 @@ def recurrent(
     )
     made = _finish(plan, pieces, (number, "gap", VALUE), {"event": _placed(plan, dated)})
     ended = made.table.rename({"event": plan.event if plan.event != "event" else "ended"})
-    return Episodes(ended.rename({VALUE: "event"}), made.start, made.stop, "event", made.placed)
+    return replace(made, table=ended.rename({VALUE: "event"}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,18 +198,59 @@ def _plan(table: Tabular, response: str) -> Plan:
     for name in times:
         if not frame[name].dtype.is_numeric():
             raise BadResponse(f"the time {name!r} is not numeric", remedy="give it as a number")
+    if not (
+        frame[event].dtype.is_numeric() or isinstance(frame[event].dtype, pl.Enum | pl.Boolean)
+    ):
+        raise BadResponse(
+            f"the event {event!r} is neither numbers, truth values nor an Enum",
+            remedy="recode it so that 1 or true is the event",
+        )
     kept = tuple(name for name in frame.columns if name not in model.response)
     rows = frame.with_row_index(ROW).with_columns(
         (pl.col(times[0]) if len(times) == 2 else pl.lit(0.0)).cast(pl.Float64).alias(FROM),
         pl.col(times[-1]).cast(pl.Float64).alias(TO),
     )
-    whole = rows.drop_nulls([FROM, TO, event])
-    if whole.height < rows.height:
+    _check_follow_up(frame, times, event)
+    return Plan(rows, kept, tuple(times), event)
+
+
+def _check_follow_up(frame: pl.DataFrame, times: Sequence[str], event: str) -> None:
+    """Refuse rows that are not followed from one finite time to a later one."""
+    for name in (*times, event):
+        gone = tidy(frame.select(name))[name].null_count()
+        if gone:
+            raise BadResponse(
+                f"{name!r} is missing in {gone} rows, which have no complete follow-up",
+                remedy="leave these rows out first",
+            )
+    for name in times:
+        endless = _endless(frame[name])
+        if endless:
+            raise BadResponse(
+                f"{name!r} is infinite, or nearly so, in {endless} rows",
+                remedy="mend these rows, or leave them out",
+            )
+    if len(times) == 1:
+        early, wrong = times[0], frame[times[0]] <= 0
+        reason = "does not lie after the time origin"
+    else:
+        early, wrong = times[1], frame[times[1]] <= frame[times[0]]
+        reason = f"does not lie after {times[0]!r}"
+    if wrong.any():
         raise BadResponse(
-            f"{rows.height - whole.height} rows have no complete follow-up",
-            remedy="leave these rows out first",
+            f"{early!r} {reason} in {wrong.sum()} rows",
+            remedy="check the time origin of these rows, or leave them out",
         )
-    return Plan(whole, kept, tuple(times), event)
+
+
+def _cuts(at: ArrayLike) -> list[float]:
+    """The times to cut at, in order, each once."""
+    times = np.unique(np.atleast_1d(figures(at, "at", remedy="give times such as [365, 730]")))
+    if not np.isfinite(times).all():
+        raise BadCovariate(
+            "at", reason="holds times that are not finite", remedy="give times such as [365, 730]"
+        )
+    return [float(time) for time in times]
 
 
 def _cut(plan: Plan, times: pl.DataFrame) -> pl.DataFrame:
@@ -241,6 +302,7 @@ def _finish(
         "stop",
         "event",
         placed,
+        plan.rows.height,
     )
 
 
@@ -250,9 +312,10 @@ def _dated(plan: Plan, name: str, source: str | Tabular, patient: str | None) ->
         known_columns([source], plan.rows.columns)
         if not plan.rows[source].dtype.is_numeric() and plan.rows[source].dtype != pl.Null:
             raise BadCovariate(source, reason="is not a time", remedy="give it as a number")
-        return plan.rows.select(
+        dated = plan.rows.select(
             ROW, pl.col(source).cast(pl.Float64).fill_nan(None).alias(TIME), pl.lit(1).alias(VALUE)
         ).drop_nulls(TIME)
+        return _finite(dated, source, "where the change never came, leave it null")
     if patient is None:
         raise BadCovariate(name, reason="comes as a long table", remedy="name the patient column")
     return _long(plan, name, source, patient, (TIME, VALUE))
@@ -271,10 +334,25 @@ def _long(
     if not frame["time"].dtype.is_numeric():
         raise BadCovariate("time", reason="is not numeric", remedy=f"mend it in {name!r}")
     renamed = frame.rename({part.strip("()"): part for part in wanted}).with_columns(
-        pl.col(TIME).cast(pl.Float64)
+        pl.col(TIME).cast(pl.Float64).fill_nan(None)
     )
+    _finite(renamed, "time", f"mend it in {name!r}")
     key = plan.rows.select(ROW, patient)
     return renamed.drop_nulls(TIME).join(key, on=patient).select(ROW, *wanted).sort(ROW, TIME)
+
+
+def _finite(dated: pl.DataFrame, name: str, remedy: str) -> pl.DataFrame:
+    """Changes of which none is infinitely far away."""
+    endless = _endless(dated[TIME])
+    if endless:
+        reason = f"is infinite, or nearly so, in {endless} rows"
+        raise BadCovariate(name, reason=reason, remedy=remedy)
+    return dated
+
+
+def _endless(times: pl.Series) -> int:
+    """How many times no unit explains."""
+    return int((times.cast(pl.Float64).abs() > LATEST).sum())
 
 
 def _carried(pieces: pl.DataFrame, change: pl.DataFrame, name: str, *, once: bool) -> pl.DataFrame:

@@ -81,6 +81,15 @@ def numbers(column: pl.Series) -> Floats:
     return known.fill_null(np.nan).to_numpy()
 
 
+def tidy(table: pl.DataFrame) -> pl.DataFrame:
+    """The same table, what is not known null instead of NaN.
+
+    >>> tidy(pl.DataFrame({"median": [8.5, float("nan")]}))["median"].to_list()
+    [8.5, None]
+    """
+    return table.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
+
+
 def is_table(given: object) -> TypeGuard[Tabular]:
     """Whether this is a table rather than a matrix of numbers.
 

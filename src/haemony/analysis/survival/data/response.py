@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.faults import BadResponse
 
+LATEST = 1e20
 TIE_TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
 
 
@@ -67,6 +68,11 @@ class Surv:
 
     def __len__(self) -> int:
         return len(self.stop)
+
+    def __str__(self) -> str:
+        late = "" if self.start is None else ", delayed entry"
+        kinds = "" if len(self.states) == 1 else f" of {len(self.states)} kinds"
+        return f"{len(self):,} follow-ups, {self.died.sum():,} events{kinds}{late}"
 
     @property
     def died(self) -> Flags:
@@ -132,12 +138,16 @@ def _few_integers(values: Floats) -> bool:
 
 
 def _floats(values: ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64)
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadResponse("times are not all numbers", remedy="give them as numbers") from error
 
 
 def _codes(values: ArrayLike) -> Integers:
     given = np.asarray(values)
-    codes = given.astype(np.intp)
+    with np.errstate(invalid="ignore"):
+        codes = given.astype(np.intp) if given.dtype.kind in "biuf" else np.zeros(0, np.intp)
     if not np.array_equal(codes, given):
         raise BadResponse("events are not whole numbers", remedy="code events as 0 and 1")
     return codes
@@ -159,6 +169,12 @@ def _finite(response: Surv) -> None:
     if missing:
         raise BadResponse(
             f"{missing} times are missing or infinite", remedy="leave these rows out, or mend them"
+        )
+    absurd = sum(int(np.count_nonzero(np.abs(time) > LATEST)) for time in times)
+    if absurd:
+        raise BadResponse(
+            f"{absurd} times are so large that no unit explains them, and all others would be tied",
+            remedy="check whether a code for a missing time was read as one",
         )
 
 

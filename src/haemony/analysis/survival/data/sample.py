@@ -18,9 +18,12 @@ from haemony.analysis.survival.data.formula import (
     groups_of,
     positive_weights,
 )
-from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.frames import Tabular, polars_table, tidy
+from haemony.analysis.survival.data.given import figures
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.faults import BadCovariate
+from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
+
+LARGEST_WEIGHT = 1e50
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,7 @@ def sample(
     Raises:
         BadFormula: the formula cannot be read, or comes together with arrays.
         BadCovariate: an array has another length than the follow-up.
+        NothingToAnalyse: there is no row.
     """
     if not isinstance(formula, Surv):
         data = complete(
@@ -97,31 +101,75 @@ def sample(
             response=data.response,
             groups=groups_of(data.table, group_columns(model)),
             strata=groups_of(data.table, model.strata),
-            weights=data.weights,
+            weights=None if data.weights is None else bounded(data.weights),
             cluster=None if model.cluster is None else groups_of(data.table, [model.cluster]).codes,
             missing=data.missing,
         )
     n = len(formula)
+    if not n:
+        raise NothingToAnalyse("there is no follow-up", remedy="give at least one row")
     return Sample(
         response=formula,
         groups=groups_from(column(groups, "groups", n), n),
         strata=groups_from(column(strata, "strata", n), n),
-        weights=None
-        if weights is None
-        else positive_weights(np.asarray(column(weights, "weights", n)), "weights"),
+        weights=None if weights is None else _weights(weights, n),
         cluster=None if cluster is None else groups_from(column(cluster, "cluster", n), n).codes,
         missing=Missing(),
     )
 
 
+def _weights(values: ArrayLike, n: int) -> Floats:
+    """Case weights (n,) that were given as such."""
+    given = figures(column_of(values, "weights", n), "weights")
+    return bounded(positive_weights(given, "weights"))
+
+
+def bounded(weights: Floats) -> Floats:
+    """The same weights (n,), refused where sums of their powers would overflow.
+
+    Raises:
+        BadCovariate: some are beyond all bounds.
+    """
+    if ((weights < 1 / LARGEST_WEIGHT) | (weights > LARGEST_WEIGHT)).any():
+        raise BadCovariate(
+            "weights",
+            reason="are so large or so small that their squares overflow",
+            remedy="divide them by their mean",
+        )
+    return weights
+
+
 def column(values: ArrayLike | None, name: str, n: int) -> NDArray[np.generic] | None:
-    """An array of one value per row (n,), or None where there is none.
+    """An array of one label per row (n,), or None where there is none.
+
+    Raises:
+        BadCovariate: it has another shape, or some rows have no label.
+    """
+    if values is None:
+        return None
+    array = column_of(values, name, n)
+    unknown = 0
+    if array.dtype.kind == "f":
+        unknown = int(np.count_nonzero(np.isnan(array)))
+    elif array.dtype.kind in "mM":
+        unknown = int(np.count_nonzero(np.isnat(array)))
+    elif array.dtype.kind == "O":
+        unknown = tidy(polars_table({name: array}))[name].null_count()
+    if unknown:
+        raise BadCovariate(
+            name,
+            reason=f"is missing in {unknown} rows",
+            remedy="leave these rows out, or make missing a label of its own",
+        )
+    return array
+
+
+def column_of(values: ArrayLike, name: str, n: int) -> NDArray[np.generic]:
+    """An array of one value per row (n,).
 
     Raises:
         BadCovariate: it has another shape.
     """
-    if values is None:
-        return None
     array = np.asarray(values)
     if array.shape != (n,):
         raise BadCovariate(
