@@ -56,12 +56,17 @@ from haemony.analysis.evidence import (
 from haemony.analysis.freezing import (
     BEFORE,
     Frozen,
+    Ledger,
+    Runs,
     deviations,
+    earlier_runs,
     freeze,
     read_record,
+    remember,
     write_record,
 )
 from haemony.analysis.keys import BadProtocol
+from haemony.analysis.prediction import trees
 from haemony.analysis.protocol import ANALYSES, NoProtocol, Protocol, file_of, load, parse, write
 from haemony.model.disease import Disease, Endpoint
 from haemony.model.endpoint import Anchor
@@ -77,9 +82,11 @@ __all__ = [
     "NoProtocol",
     "NotRecorded",
     "Protocol",
+    "Runs",
     "StudyResult",
     "UnknownTemplate",
     "WrongRelease",
+    "earlier_runs",
     "file_of",
     "freeze",
     "load",
@@ -307,6 +314,7 @@ def run(
     watch: Watch = lambda _step: None,
     *,
     frozen: Frozen | None = None,
+    ledger: Ledger | None = None,
 ) -> StudyResult:
     """Answer one question from one release.
 
@@ -316,6 +324,7 @@ def run(
         watch: Told each step by name.
         frozen: The plan as it was frozen, from :func:`read_record`; what was changed since is
             listed.
+        ledger: The governance store of the workspace, which keeps the run and knows earlier ones.
 
     Raises:
         WrongRelease: When the protocol is for another release.
@@ -343,6 +352,9 @@ def run(
         _changed(change, protocol, people, release, answers, watch)
         for change in protocol.sensitivities
     )
+    earlier = earlier_runs(protocol, ledger, before=frozen.time) if ledger and frozen else None
+    if ledger:
+        remember(protocol, release.number, ledger)
     return StudyResult(
         **vars(answers),
         protocol=protocol,
@@ -355,6 +367,7 @@ def run(
         cautions=worst_first(cautions(answers, setting)),
         frozen=frozen,
         deviations=deviations(frozen, protocol) if frozen else (),
+        earlier=earlier,
     )
 
 
@@ -593,12 +606,20 @@ def _provenance(protocol: Protocol, release: Pool, sources: tuple[Source, ...]) 
         environment={
             "Python": platform.python_version(),
             **{package: version(package) for package in ("numpy", "scipy", "polars")},
+            **_trees(protocol),
         },
         disease=release.disease.name,
         protocol=protocol.sha256,
         seed=protocol.seed,
         sources=sources,
     )
+
+
+def _trees(protocol: Protocol) -> dict[str, str]:
+    """The library of forests, where one was grown."""
+    asked = any("forest" in block.models for block in protocol.predictions)
+    found = trees.installed() if asked else ""
+    return {"xgboost": found} if found else {}
 
 
 class _Block(Interface):

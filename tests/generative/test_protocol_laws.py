@@ -26,6 +26,8 @@ WORDS = st.text(
 ).filter(lambda text: text == text.strip() != "")
 NAMES = st.sampled_from(["NPM1", "sex", "wbc", "age_at_diagnosis"])
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: value + 0.0)
+TIMES = st.floats(0, 1e6)
+LATER = st.lists(TIMES, max_size=3, unique=True).map(lambda found: tuple(sorted(found)))
 RISING = st.lists(NUMBERS, max_size=3, unique=True).map(lambda found: tuple(sorted(found)))
 CONDITIONS = st.one_of(
     st.just(Known()),
@@ -43,8 +45,8 @@ CURVES = st.builds(
     endpoint=st.sampled_from(["os", "rfs"]),
     by=st.lists(NAMES, max_size=2).map(tuple),
     cuts=st.dictionaries(st.one_of(NAMES, WORDS), RISING, max_size=2),
-    at=RISING,
-    until=NUMBERS,
+    at=LATER,
+    until=TIMES,
 )
 MODELS = st.builds(
     CoxBlock,

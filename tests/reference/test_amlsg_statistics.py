@@ -24,6 +24,7 @@ import pytest
 import haemony as hm
 from haemony import study
 from haemony.analysis.evidence import Predicted
+from haemony.analysis.prediction import trees
 from haemony.analysis.report.results import document
 from haemony.services.cli import main
 
@@ -163,6 +164,8 @@ ASKED = {
     "lasso": {"splits": 0.70, "AML HD98A": 0.69, "AML HD98B": 0.69, "AMLSG 07-04": 0.68},
 }
 """Harrell's C over twenty 80/20 splits, and within each trial that was left out."""
+FOREST = {"AML HD98A": 0.66, "AML HD98B": 0.64, "AMLSG 07-04": 0.67}
+"""The same of the forest, within each trial; .69 over the splits."""
 LATER = ("response", "remission", "relapse", "transplant", "study", "arm", "trial", "death")
 """What a prediction at diagnosis cannot know."""
 
@@ -185,13 +188,27 @@ def test_prediction_of_a_trial_that_no_model_has_seen(told: dict[str, Any]) -> N
         assert reached[model] == pytest.approx(trials, abs=0.015)
     wide = [
         (model, trial)
-        for model, trials in reached.items()
-        for trial, value in trials.items()
+        for model in ASKED
+        for trial, value in reached[model].items()
         if abs(value - ASKED[model][trial]) > 0.0105
     ]
     assert wide == [("random effects", "AMLSG 07-04")]
     assert found["n"] == 1540
     assert found["notes"] == []
+
+
+def test_the_forest_is_judged_where_its_library_is(told: dict[str, Any]) -> None:
+    """.680/.658/.682, where .66/.64/.67 was asked; without the extra, what to install."""
+    (found,) = told["prediction"]
+
+    (forest,) = (model for model in found["models"] if model["model"] == "forest")
+
+    reached = {group["label"]: group["value"] for group in forest["left_out"]}
+    if trees.installed():
+        assert all(reached[trial] > asked for trial, asked in FOREST.items())
+    else:
+        assert "install haemony[trees]" in forest["note"]
+        assert set(reached.values()) == {None}
 
 
 def test_prediction_knows_nothing_later_than_diagnosis(told: dict[str, Any]) -> None:
@@ -209,8 +226,10 @@ def test_prediction_over_twenty_splits(amlsg_release: hm.Release) -> None:
     """Random effects .692 (asked .71, missed by .018); lasso .686 (asked .70, missed by .014).
 
     Of a tolerance of .015 the lasso keeps within, random effects do not; neither keeps .01. The
-    standard error of each mean is .007, so .71 lies two and a half of them away. On the benchmark's
-    twenty splits the same models reach .700 and .696; the seed was not chosen for its result.
+    standard error of each mean is .007, so .71 lies two and a half of them away. Over ten other
+    seeds the mean of random effects is .700 with a standard deviation of .004; on the benchmark's
+    twenty splits the same models reach .700 and .696. The seed was not chosen for its result. The
+    forest, where its library is installed, reaches .685 (asked .69).
     """
     plan = shipped(amlsg_release)
     alone = dict.fromkeys(("survival", "competing", "time_dependent", "landmarks", "models"), ())
@@ -218,13 +237,14 @@ def test_prediction_over_twenty_splits(amlsg_release: hm.Release) -> None:
     whole = study.run(replace(plan, **alone, **nothing, text=""), amlsg_release)
     (found,) = whole.predictions
 
-    shrunk, lasso = (one for one in found.models)
+    shrunk, lasso, forest = found.models
 
-    assert [one.splits for one in found.models] == [20, 20]
+    assert [one.splits for one in (shrunk, lasso)] == [20, 20]
     assert mean(shrunk) == pytest.approx(0.692, abs=0.002)
     assert mean(lasso) == pytest.approx(ASKED["lasso"]["splits"], abs=0.015)
     assert ASKED["random effects"]["splits"] - mean(shrunk) == pytest.approx(0.018, abs=0.002)
-    assert [round(one.std_err or 0, 3) for one in found.models] == [0.007, 0.007]
+    assert [round(one.std_err or 0, 3) for one in (shrunk, lasso)] == [0.007, 0.007]
+    assert forest.note or mean(forest) == pytest.approx(0.69, abs=0.01)
 
 
 def mean(model: Predicted) -> float:

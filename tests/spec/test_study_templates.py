@@ -79,6 +79,27 @@ def test_one_template_from_new_to_report(
     assert {s["origin"] for s in results["provenance"]["sources"]} == {"diagnosis", "randomisation"}
 
 
+def test_a_plan_that_was_run_is_not_frozen_before_seeing_data(
+    commons: hm.Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The workspace remembers the run, from whatever folder, and the record says so."""
+    first, later, home = tmp_path / "first", tmp_path / "later", ("-w", str(commons.folder))
+    for plan in (first, later):
+        assert run("study", "new", str(plan), "-t", "natural-history") == 0
+    assert run("study", "run", str(first), "-o", str(tmp_path / "out"), *home) == 0
+    capsys.readouterr()
+
+    assert run("study", "freeze", str(later), *home, "--json") == 0
+
+    seen = json.loads(capsys.readouterr().out)["seen"]
+    assert seen.startswith("after a run of this question on 20")
+    assert run("study", "freeze", str(first)) == 0
+    assert "Nobody was asked whether the question had been run" in capsys.readouterr().out
+    assert run("study", "run", str(first), "-o", str(tmp_path / "out"), *home) == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"before seeing data by the record, but {seen}, as the workspace knows" in page
+
+
 def test_a_plan_can_be_frozen_once(tmp_path: Path) -> None:
     """The second time is wrong use."""
     run("study", "new", str(tmp_path))

@@ -77,6 +77,19 @@ def test_a_value_of_the_future_is_immortal_time() -> None:
     assert caution.number == 400
 
 
+def test_a_prediction_from_the_future_is_immortal_time() -> None:
+    """Whoever has a transplant lived until then, and no model may know that at day 0."""
+    text = (
+        '[[prediction]]\ntitle = "P"\nendpoint = "os"\nmodels = ["cox"]\nsplits = 2\n'
+        'groups = { a = ["age_at_diagnosis", "transplant_day"] }\n'
+    )
+
+    (caution,) = [one for one in warned(text, cohort()) if one.doubt is Doubt.IMMORTAL_TIME]
+
+    assert caution.key == "prediction[1]"
+    assert "is used from day 0 on" in caution.cause
+
+
 def test_what_is_known_at_the_origin_is_no_immortal_time() -> None:
     """Where all patients are followed from their transplant, its type is known from the start."""
     table = cohort().with_columns(transplant_type=pl.Series(["autologous", "haploidentical"] * 200))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,3 +121,56 @@ def test_a_plan_that_was_kept_says_so(tmp_path: Path) -> None:
     kept, free = ((tmp_path / x / "report.html").read_text(encoding="utf-8") for x in "ab")
     assert "The study was run as planned" in kept
     assert "not frozen before it was run" in free
+
+
+class Book:
+    """A ledger in memory, whose clock the test sets."""
+
+    def __init__(self) -> None:
+        self.kept: list[dict[str, Any]] = []
+        self.now = NOW
+
+    def record(self, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
+        """Append."""
+        kept = {"at": self.now, "action": action, "subject": subject, "details": details or {}}
+        self.kept.append(kept)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything."""
+        return self.kept
+
+
+def test_a_plan_frozen_after_it_was_run_says_so(tmp_path: Path) -> None:
+    """The report counts the runs of the question before the plan was frozen, whatever it claims."""
+    plan, book, release = study.parse(PROTOCOL), Book(), FakeRelease(patients())
+    other = study.parse(PROTOCOL.replace("seed = 7", "seed = 8"))
+    for days, run in ((-2, other), (-1, plan)):
+        book.now = NOW + timedelta(days=days)
+        study.run(run, release, ledger=book)
+    book.now = NOW + timedelta(days=1)
+    known = study.earlier_runs(plan, book)
+    assert known is not None
+
+    told = study.freeze(plan, NOW, seen=known.words)
+    study.run(plan, release, frozen=told, ledger=book).write(tmp_path / "told")
+    study.run(plan, release, frozen=study.freeze(plan, NOW), ledger=book).write(tmp_path / "hid")
+
+    words = "after 2 runs of this question, the first on 2026-02-27"
+    pages = {x: (tmp_path / x / "report.html").read_text(encoding="utf-8") for x in ("told", "hid")}
+    assert known.words == words
+    assert f"09:30 UTC, {words}. Its hash" in pages["told"]
+    assert f"before seeing data by the record, but {words}, as the workspace knows" in pages["hid"]
+    results = json.loads((tmp_path / "hid" / "results.json").read_text(encoding="utf-8"))
+    assert results["frozen"]["earlier"] == {"count": 2, "first": "2026-02-27", "words": words}
+
+
+def test_only_runs_of_the_same_question_count() -> None:
+    """A question is known by its words; what a ledger keeps are hashes of them."""
+    plan, book = study.parse(PROTOCOL), Book()
+    reworded = PROTOCOL.replace("question = ", 'question = "Another?" # ').replace(
+        "title = ", 'title = "Another" # ', 1
+    )
+    study.run(study.parse(reworded), FakeRelease(patients()), ledger=book)
+
+    assert study.earlier_runs(plan, book) is None
+    assert "Another" not in json.dumps(book.kept, default=str)

@@ -13,6 +13,7 @@ from haemony.analysis import prediction, survival
 from haemony.analysis.prediction.censoring import censoring_model, outcome_weights
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.faults import (
+    BadCovariate,
     BadFormula,
     BadResponse,
     BeyondFollowUp,
@@ -270,7 +271,11 @@ def test_arrays_do_as_well_as_a_table() -> None:
         ({"formula": "Surv(time, never) ~ 1"}, NothingToAnalyse, "nobody had the event"),
         ({"formula": "Surv(below, event) ~ 1"}, BadResponse, "before the time origin"),
         ({"formula": "Surv(time, event) ~ strata(z)"}, BadFormula, "plain covariates"),
-        ({"cause": "relapse"}, UnknownColumn, "relapse"),
+        (
+            {"cause": "relapse"},
+            prediction.BadRisks,
+            "'relapse' is no event of this follow-up; choose",
+        ),
         ({"table": None}, BadFormula, "without a table"),
     ],
 )
@@ -415,8 +420,138 @@ def test_a_constant_risk_has_no_curve() -> None:
 
     known = found.table().drop_nulls("value")["measure"].to_list()
     assert known == ["observed/expected", "intercept"]
-    assert found.notes == ("m at 10: no smooth curve could be fitted",)
+    assert found.notes == (
+        "m at 10: no two risks between 0 and 1 differ, so there is no slope and no curve",
+    )
     assert found.groups_table().height == 1
+
+
+@pytest.mark.parametrize(
+    ("risk", "known", "note"),
+    [
+        (1.0, ["observed/expected"], "every risk is 0 or 1, so there is no intercept, slope"),
+        (0.0, [], "every risk is 0, so there is no observed/expected"),
+    ],
+)
+def test_certainty_for_everybody_has_no_intercept(risk: float, known: list[str], note: str) -> None:
+    """Risks of 0 or 1 lie off the scale: no number of ours stands in for infinity."""
+    table = cohort().with_columns(risk=pl.lit(risk))
+
+    found = prediction.calibration(OS, table, risks={"m": "risk"}, times=[10])
+
+    assert found.table().drop_nulls("value")["measure"].to_list() == known
+    assert any(note in one for one in found.notes)
+    assert prediction.auc(OS, table, risks={"m": "risk"}, times=[10]).table()[
+        "auc"
+    ].item() == pytest.approx(0.5)
+
+
+def test_a_few_certain_patients_do_not_tilt_the_slope() -> None:
+    """Intercept and slope are those of the others; a note counts who was left out."""
+    table = cohort(600)
+    few = table.with_columns(
+        risk=pl.when(pl.int_range(600) < 4).then(pl.int_range(600) % 2).otherwise("risk")
+    )
+
+    whole = prediction.calibration(OS, table, risks={"m": "risk"}, times=[10], draws=0).table()
+    found = prediction.calibration(OS, few, risks={"m": "risk"}, times=[10], draws=3)
+
+    value = dict(found.table().select("measure", "value").iter_rows())
+    plain = dict(whole.select("measure", "value").iter_rows())
+    assert value["slope"] == pytest.approx(plain["slope"], abs=0.1)
+    assert value["ICI"] == pytest.approx(plain["ICI"], abs=0.02)
+    assert "4 of 600 risks are 0 or 1" in found.notes[0]
+    assert found.parts[0].smooth is not None
+    assert found.parts[0].smooth.at_predictions.shape == (600,)
+
+
+def test_one_horizon_has_no_integral() -> None:
+    """Nothing to integrate is no score of zero, which would be perfect."""
+    one = prediction.brier(OS, cohort(), risks={"m": "risk"}, times=[10])
+    two = prediction.brier(OS, cohort(), risks={"m": "risk"}, times=[5, 10])
+
+    assert one.integrated_table()["ibs"].to_list() == [None, None]
+    assert "ibs" not in str(one)
+    assert two.integrated_table()["ibs"].null_count() == 0
+
+
+def test_what_is_no_finite_number_is_refused() -> None:
+    """Texts, infinities and nothing at all: each is named, for every measure."""
+    table = cohort()
+    n = table.height
+    cases: list[tuple[object, type[Exception], str]] = [
+        (np.array(["high"] * n), prediction.BadRisks, "'m' is not numeric"),
+        (np.where(np.arange(n) < 2, np.inf, 0.5), prediction.BadRisks, "2 infinite risks"),
+        (np.full(n, np.nan), NothingToAnalyse, "no row has a predicted risk of every model"),
+    ]
+
+    for measure in MEASURES:
+        for given, fault, words in cases:
+            with pytest.raises(fault, match=words):
+                measure(OS, table, risks={"m": given}, times=[10])
+    with pytest.raises(prediction.BadRisks, match="'times' is not numeric"):
+        prediction.auc(OS, table, risks={"m": "risk"}, times=["soon"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"level": 2}, "'level' is not between 0 and 1"),
+        ({"level": "high"}, "'level' is not between 0 and 1"),
+        ({"risks": "risk"}, "'risks' names no model"),
+        ({"risks": ["risk"]}, "'risks' names no model"),
+        ({"risks": {3: "risk"}}, "'risks' names no model"),
+    ],
+)
+def test_options_are_read_before_anything_is_estimated(
+    options: dict[str, object], words: str
+) -> None:
+    """A level, or risks without names, are refused at once and not when a table is asked for."""
+    given: dict[str, object] = {"risks": {"m": "risk"}, "times": [10], **options}
+
+    for measure in MEASURES:
+        with pytest.raises(BadCovariate, match=words):
+            measure(OS, cohort(), **given)
+
+
+def test_counts_of_draws_are_whole_numbers() -> None:
+    """Neither less than none nor half a sample; thresholds are numbers, names are given once."""
+    found = laid_out()
+
+    for draws in (-1, 2.5, "many"):
+        for measure in (prediction.calibration, prediction.decision_curve):
+            with pytest.raises(prediction.BadRisks, match="'draws' is no whole number from 0 on"):
+                measure(found, draws=draws)
+    with pytest.raises(prediction.BadRisks, match="'groups' is no whole number from 2 on"):
+        prediction.calibration(found, groups=2.5)
+    with pytest.raises(prediction.BadRisks, match="'thresholds' is not numeric"):
+        prediction.decision_curve(found, thresholds=["low"])
+    with pytest.raises(prediction.BadRisks, match="'Treat all' is a strategy's name"):
+        prediction.decision_curve(replace(found, models=("Treat all",)))
+
+
+def test_a_model_of_censoring_says_what_it_cannot_tell() -> None:
+    """An infinite coefficient of the weights is a note of the measure that uses them."""
+    table = cohort().with_columns(kept=(pl.col("event") == 0).cast(pl.Int8))
+
+    found = prediction.auc(
+        "Surv(time, event) ~ kept", table, risks={"m": "risk"}, times=[10], censoring="cox"
+    )
+
+    assert found.notes[0].startswith("in the model of censoring: x1 has no finite")
+
+
+def test_an_unknown_column_comes_with_what_there_is() -> None:
+    """Without a name like it, the columns are listed, at most twelve of them."""
+    table = cohort()
+    wide = table.with_columns(pl.lit(i).alias(f"gene{i}") for i in range(20))
+
+    with pytest.raises(UnknownColumn, match=r"it has 'time', 'event', 'x', 'z', 'risk'$"):
+        prediction.auc(OS, table, risks={"m": "probability"}, times=[10])
+    with pytest.raises(UnknownColumn, match=r"'gene6' and 13 more$"):
+        survival.cox("Surv(time, event) ~ sideways", wide)
+    with pytest.raises(UnknownColumn, match=r"it has 'time'.*'risk'$"):
+        prediction.auc("Surv(weeks, event) ~ 1", table, risks={"m": "risk"}, times=[10])
 
 
 def test_calibration_groups_are_of_equal_size() -> None:
@@ -468,7 +603,7 @@ def test_differences_of_net_benefit_are_paired() -> None:
     whole = dict(found.table().select("strategy", "net_benefit").iter_rows())
     assert row["difference"] == pytest.approx(whole["model"] - whole["Treat all"])
     assert row["lower"] < row["difference"] < row["upper"]
-    with pytest.raises(UnknownColumn):
+    with pytest.raises(prediction.BadRisks, match="is no strategy; choose"):
         found.differences("Treat some")
     with pytest.raises(prediction.BadRisks, match="thresholds"):
         prediction.decision_curve(laid_out(), thresholds=[0.5, 1.0])
@@ -500,4 +635,18 @@ def test_results_print_like_a_statistician_expects() -> None:
     ]
 
     assert all(text.startswith("n = 160") for text in printed)
+    assert all("level: 0.95" in text for text in printed)
+    assert all("censoring: kaplan-meier; variance: " in text for text in printed[:3])
+    assert "weighting: uno; tau: 10;" in printed[2]
+    assert "smoother: pseudo-values; knots: 4; draws: 0;" in printed[3]
     assert "Null model" in printed[1]
+
+
+def test_results_print_who_was_left_out_and_how_they_were_made() -> None:
+    """Harrell's C has no model of censoring; rows without a risk are counted."""
+    table = cohort().with_columns(risk=pl.when(pl.int_range(160) >= 3).then("risk"))
+
+    printed = str(prediction.c_index(OS, table, risks={"m": "risk"}, weighting="harrell"))
+
+    assert printed.startswith("n = 157 (3 rows left out: incomplete)\nweighting: harrell; tau: ")
+    assert "censoring" not in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +163,50 @@ def test_a_plan_that_cannot_be_run_says_where_and_what_next(text: str, message: 
         study.parse(HEAD + text)
 
     assert refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("at = [nan]", r"kaplan_meier\[1\].at: is not a list of rising numbers"),
+        ("at = [-1, 2]", r"kaplan_meier\[1\].at: is no time from 0 on"),
+        ("until = nan", r"kaplan_meier\[1\].until: is not a finite number"),
+        ("until = inf", r"kaplan_meier\[1\].until: is not a finite number"),
+        ("until = -3", r"kaplan_meier\[1\].until: is no time from 0 on"),
+        ("cuts = { wbc = [nan] }", r"cuts.wbc: is not a list of rising numbers"),
+    ],
+)
+def test_numbers_are_finite_and_times_are_not_before_the_origin(block: str, message: str) -> None:
+    """TOML knows nan and inf; no plan has a use for them."""
+    head = 'title = "T"\nquestion = "Q"\nseed = 1\n[[kaplan_meier]]\ntitle = "K"\nendpoint = "os"\n'
+
+    with pytest.raises(study.BadProtocol, match=message):
+        study.parse(head + block)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ('[[comutation]]\ntitle = "C"\nelements = ["A", "B"]\ncarriers = -1', "no number of carr"),
+        ('[[cohort]]\nlabel = "C"\nelement = "wbc"\nat_least = nan', "at_least: is not a finite"),
+        ('[[cohort]]\nlabel = "C"\nelement = "wbc"\nequals = nan', "equals: is not a finite"),
+        ('[kaplan_meier]\ntitle = "K"', r"no list of blocks; write \[\[kaplan_meier\]\] above"),
+        (
+            '[[cox]]\ntitle = "C"\nendpoint = "os"\nformula = "wbc + strata(sex)"',
+            "formula: holds more than covariates; take strata out",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_meant_is_refused(block: str, message: str) -> None:
+    """With the key and the next step, before any data are read."""
+    with pytest.raises(study.BadProtocol, match=message):
+        study.parse('title = "T"\nquestion = "Q"\nseed = 1\n' + block)
+
+
+def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    """Some editors write one; the plan and its hash are the same."""
+    text = 'title = "T"\nquestion = "Q"\nseed = 1\n'
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8-sig")
+
+    assert study.load(tmp_path) == study.parse(text)
+    assert study.load(tmp_path).sha256 == study.parse(text).sha256

@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from haemony.analysis import prediction, survival
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
+from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
 
 OS = "Surv(time, event) ~ 1"
 COX = prediction.CoxLearner("Surv(time, event) ~ x + z")
@@ -79,7 +79,7 @@ def test_nobody_is_tested_on_a_model_that_saw_them(kind: str) -> None:
     table, watching = cohort(), Watching()
     splits = SPLITTERS[kind](table.height)
 
-    prediction.cross_validate(OS, table, {"w": watching}, splits=splits)
+    prediction.split_validate(OS, table, {"w": watching}, splits=splits)
 
     for seen, part in zip(watching.seen, splits.parts, strict=True):
         assert not seen & set(table["id"].gather(part.test))
@@ -141,7 +141,7 @@ def test_splits_of_other_patients_are_refused() -> None:
             make()
     with pytest.raises(prediction.BadSplits, match="divide 10 rows"):
         splits = prediction.Splits.folds(10, 2, seed=1)
-        prediction.cross_validate(OS, cohort(), {"cox": COX}, splits=splits)
+        prediction.split_validate(OS, cohort(), {"cox": COX}, splits=splits)
 
 
 def test_a_split_is_judged_as_one_would_by_hand() -> None:
@@ -149,7 +149,7 @@ def test_a_split_is_judged_as_one_would_by_hand() -> None:
     table = cohort()
     splits = prediction.Splits.folds(120, 3, seed=1)
 
-    found = prediction.cross_validate(
+    found = prediction.split_validate(
         OS, table, {"cox": COX}, splits=splits, measure="brier", times=[10]
     )
 
@@ -167,7 +167,7 @@ def test_the_standard_error_over_splits_is_corrected() -> None:
     table = cohort()
     splits = prediction.Splits.holdouts(120, 8, share=0.25, seed=1)
 
-    found = prediction.cross_validate(OS, table, {"cox": COX, "w": Watching()}, splits=splits)
+    found = prediction.split_validate(OS, table, {"cox": COX, "w": Watching()}, splits=splits)
 
     row, values = found.summary().row(0, named=True), found.value[:, 0, 0]
     std_err = np.sqrt((1 / 8 + 30 / 90) * values.var(ddof=1))
@@ -183,7 +183,7 @@ def test_a_source_left_out_has_its_own_standard_error() -> None:
     """Leaving out each source shows one value with its standard error per source."""
     table = cohort()
 
-    found = prediction.cross_validate(
+    found = prediction.split_validate(
         OS, table, {"cox": COX}, splits=prediction.Splits.by_source(table["source"])
     )
 
@@ -198,7 +198,7 @@ def test_a_failing_learner_is_noted_and_the_others_count() -> None:
     table = cohort()
     splits = prediction.Splits.by_source(table["source"])
 
-    found = prediction.cross_validate(OS, table, {"f": Failing(), "cox": COX}, splits=splits)
+    found = prediction.split_validate(OS, table, {"f": Failing(), "cox": COX}, splits=splits)
 
     assert np.isnan(found.value[:, 0]).tolist() == [[True, False], [False, False], [False, False]]
     assert found.notes == ("f failed in A: no source A; add it",)
@@ -206,7 +206,120 @@ def test_a_failing_learner_is_noted_and_the_others_count() -> None:
     with pytest.raises(prediction.NoFitSucceeded, match="'f'"):
         only = table.filter(pl.col("source") != "A")
         splits = prediction.Splits.folds(only.height, 3, seed=1)
-        prediction.cross_validate(OS, only, {"f": Failing()}, splits=splits)
+        prediction.split_validate(OS, only, {"f": Failing()}, splits=splits)
+
+
+@dataclass(frozen=True)
+class Runaway:
+    """A learner whose scores are infinite for the highest x."""
+
+    def fit(self, table: pl.DataFrame) -> Runaway:
+        """Learn nothing."""
+        del table
+        return self
+
+    def score(self, table: pl.DataFrame) -> Floats:
+        """Rank by x, without an end."""
+        x = table["x"].to_numpy()
+        return np.where(x == x.max(), np.inf, x)
+
+
+def test_a_learner_that_runs_away_fails_alone() -> None:
+    """Infinite predictions are no ranks; the other learners are judged on everybody."""
+    table = cohort()
+    splits = prediction.Splits.by_source(table["source"])
+    both = {"cox": COX, "r": Runaway()}
+
+    with pytest.raises(prediction.NoFitSucceeded, match=r"'r'.*predicts infinite numbers"):
+        prediction.split_validate(OS, table, both, splits=splits)
+
+
+def test_what_was_left_out_of_test_parts_prints() -> None:
+    """The measure, its level, and the rows without an outcome or a prediction."""
+    table = cohort().with_columns(x=pl.when(pl.int_range(pl.len()) >= 4).then("x"))
+    splits = prediction.Splits.folds(table.height, 3, seed=1)
+
+    crossed = prediction.split_validate(OS, table, {"cox": COX}, splits=splits)
+    drawn = prediction.bootstrap_validate(OS, table, {"cox": COX}, draws=2)
+
+    assert crossed.missing.sum() == 4
+    assert "(4 left out in test parts: incomplete)\nmeasure: harrell; level: 0.95" in str(crossed)
+    assert (drawn.n, drawn.missing) == (table.height - 4, 4)
+    assert "(4 rows left out: incomplete), 2 bootstrap samples" in str(drawn)
+
+
+def broken(table: pl.DataFrame) -> object:
+    """Train as a foreign library that chokes on these patients."""
+    raise ValueError(f"cannot handle {table['x'][0]}")
+
+
+@pytest.mark.parametrize(
+    ("learner", "words"),
+    [
+        (prediction.FittedBy(broken, lambda _m, _t, _u: np.zeros(1)), "'train' raises ValueError"),
+        (prediction.FittedBy(len, lambda _m, _t, _u: np.zeros((2, 1))), r"gives shape \(2, 1\)"),
+    ],
+)
+def test_a_foreign_library_that_fails_is_named_without_its_words(
+    learner: prediction.FittedBy, words: str
+) -> None:
+    """Where it failed and how is told; what it said may hold values of patients."""
+    table = cohort()
+    splits = prediction.Splits.folds(table.height, 3, seed=1)
+
+    with pytest.raises(prediction.NoFitSucceeded, match=words) as refusal:
+        prediction.split_validate(OS, table, {"f": learner}, splits=splits, times=[10])
+
+    assert "cannot handle" not in str(refusal.value)
+
+
+def test_limits_stay_where_the_measure_can_be() -> None:
+    """Two splits that disagree give a wide interval, which still ends at 0 and 1."""
+    table = cohort()
+    splits = prediction.Splits.folds(table.height, 20, seed=1)
+    few = prediction.Splits("holdouts", table.height, splits.parts[:2])
+
+    found = prediction.split_validate(OS, table, {"cox": COX}, splits=few)
+
+    for part in (found.table(), found.summary()):
+        assert part["lower"].min() >= 0
+        assert part["upper"].max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: prediction.Splits.folds(9, "3", seed=1), "'count' is no whole number from 2"),
+        (lambda: prediction.Splits.holdouts(9, 2, share="half", seed=1), "'share' is not numeric"),
+        (lambda: prediction.Splits.bootstraps(9, 0.5, seed=1), "'draws' is no whole number"),
+        (lambda: prediction.Splits.by_source(["a", None, "b"]), "unknown in 1 rows"),
+        (lambda: prediction.Splits.by_source([1.0, np.nan, np.nan, 2.0]), "unknown in 2 rows"),
+    ],
+)
+def test_splits_of_nothing_sensible_are_refused(make: Callable[[], object], words: str) -> None:
+    """Texts for numbers, and rows whose source nobody knows."""
+    with pytest.raises(BadCovariate, match=words):
+        make()
+
+
+def test_what_is_no_learner_or_split_is_refused() -> None:
+    """Before anything is fitted."""
+    table = cohort()
+    splits = prediction.Splits.folds(table.height, 3, seed=1)
+
+    def judged(**changes: object) -> None:
+        prediction.split_validate(
+            **{"formula": OS, "table": table, "learners": {"c": COX}, "splits": splits} | changes
+        )
+
+    for changes, words in (
+        ({"splits": None}, "are no Splits"),
+        ({"learners": {"c": None}}, "'c' has no fit"),
+        ({"times": ["soon"]}, "'times' is not numeric"),
+        ({"level": "high"}, "'level' is not between 0 and 1"),
+    ):
+        with pytest.raises(BadCovariate, match=words):
+            judged(**changes)
 
 
 def test_optimism_is_what_the_draws_lose_on_everybody() -> None:
@@ -274,15 +387,15 @@ def test_what_a_measure_needs_is_said() -> None:
         ("luck", None, "harrell"),
     ):
         with pytest.raises(prediction.BadRisks, match=words):
-            prediction.cross_validate(
+            prediction.split_validate(
                 OS, table, {"cox": COX}, splits=splits, measure=measure, times=times
             )
     with pytest.raises(prediction.NoFitSucceeded, match="needs probabilities"):
-        prediction.cross_validate(
+        prediction.split_validate(
             OS, table, {"w": Watching()}, splits=splits, measure="brier", times=[10]
         )
     with pytest.raises(prediction.BadRisks, match="learners"):
-        prediction.cross_validate(OS, table, {}, splits=splits)
+        prediction.split_validate(OS, table, {}, splits=splits)
 
 
 def test_a_cox_learner_predicts_as_the_fit_does() -> None:
@@ -328,13 +441,13 @@ def test_competing_risks_are_resampled_by_cause() -> None:
     learner = prediction.CauseSpecificCox("Surv(time, event) ~ x", "2")
     splits = prediction.Splits.folds(200, 3, seed=1)
 
-    found = prediction.cross_validate(
+    found = prediction.split_validate(
         OS, table, {"csc": learner}, splits=splits, measure="auc", times=[10], cause="2"
     )
 
     assert found.summary()["auc"].item() > 0.5
     with pytest.raises(prediction.NoFitSucceeded, match="give a horizon"):
-        prediction.cross_validate(OS, table, {"csc": learner}, splits=splits)
+        prediction.split_validate(OS, table, {"csc": learner}, splits=splits)
 
 
 def test_a_penalised_model_chooses_inside_the_training_part() -> None:
@@ -346,7 +459,7 @@ def test_a_penalised_model_chooses_inside_the_training_part() -> None:
     learner = prediction.PenalisedCox(formula, choice="simple", folds=5, steps=25)
 
     model = learner.fit(table)
-    found = prediction.cross_validate(
+    found = prediction.split_validate(
         OS,
         table,
         {"lasso": learner},

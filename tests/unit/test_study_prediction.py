@@ -16,7 +16,7 @@ from haemony.analysis.answers import Ground, find_prediction
 from haemony.analysis.blocks import PREDICTORS, MissingData, PredictionBlock
 from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import PredictionFound
-from haemony.analysis.prediction import Filling, Preparation
+from haemony.analysis.prediction import Filling, MissingLibrary, Preparation, trees
 from haemony.analysis.protocol import Protocol
 from haemony.analysis.report.further import prediction_of
 from haemony.analysis.report.values import Words
@@ -84,6 +84,9 @@ def found(block: PredictionBlock = BLOCK, table: pl.DataFrame | None = None) -> 
 @pytest.mark.parametrize("model", PREDICTORS)
 def test_what_tells_is_found_by_every_model(model: str) -> None:
     """Age and TP53 are told apart from noise, with standard errors, in patients not seen."""
+    if model == "forest":
+        pytest.importorskip("xgboost", reason="xgboost is an optional extra")
+
     (reached,) = found(replace(BLOCK, models=(model,), splits=2)).models
 
     assert reached.splits == 2
@@ -95,6 +98,21 @@ def test_what_tells_is_found_by_every_model(model: str) -> None:
     assert reached.std_err is not None
     assert 0 < reached.std_err < 0.2
     assert {one.label: one.n for one in reached.left_out} == {"A": 118, "B": 118, "small": 4}
+
+
+def test_a_forest_without_its_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are judged as ever, and the forest's row says what to install."""
+    monkeypatch.setattr(trees, "installed", lambda: "")
+    alone = found(replace(BLOCK, splits=2))
+
+    both = found(replace(BLOCK, models=("forest", "random effects"), splits=2))
+
+    forest, other = both.models
+    assert other == alone.models[0]
+    assert (forest.splits, forest.mean, forest.left_out[0].value) == (0, None, None)
+    assert forest.note.endswith("xgboost, which is not installed; install haemony[trees]")
+    with pytest.raises(MissingLibrary, match=r"install haemony\[trees\]"):
+        found(replace(BLOCK, models=("forest",)))
 
 
 def test_noise_is_not_taken_for_news() -> None:
@@ -172,6 +190,14 @@ def test_patients_without_any_input_that_varies_are_refused() -> None:
         found(block, table)
 
 
+def test_a_number_is_no_group_to_leave_out() -> None:
+    """Each white cell count would be a source of its own."""
+    block = replace(BLOCK, groups={"a": ("sex",)}, logarithms=(), ordered=(), leave_out="wbc")
+
+    with pytest.raises(study.BadProtocol, match="leave_out: 'wbc' is of type"):
+        found(block)
+
+
 LISTS = st.lists(st.sampled_from(["NPM1", "TP53", "RUNX1"]), min_size=1, max_size=3, unique=True)
 BLOCKS = st.builds(
     PredictionBlock,
@@ -202,7 +228,7 @@ def test_a_block_in_code_and_in_a_file_is_one_block(block: PredictionBlock) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"models": ("forest",)}, r"models: names 'forest'; choose among cox, lasso"),
+        ({"models": ("woods",)}, r"models: names 'woods'; choose among cox, lasso"),
         ({"models": ()}, r"models: names no model"),
         ({"groups": {"a": ("NPM1",), "b": ("NPM1",)}}, r"groups: hold nothing, or an element"),
         ({"logarithms": ("ldh",)}, r"logarithms: 'ldh' is in no group"),
@@ -210,6 +236,7 @@ def test_a_block_in_code_and_in_a_file_is_one_block(block: PredictionBlock) -> N
         ({"splits": 1}, r"splits: is no number of splits"),
         ({"splits": 0, "leave_out": ""}, r"splits: is no number of splits"),
         ({"share": 1.0}, r"share: is out of range"),
+        ({"carriers": float("nan")}, r"carriers: is out of range"),
     ],
 )
 def test_a_prediction_that_cannot_be_made_says_why(change: dict[str, Any], message: str) -> None:

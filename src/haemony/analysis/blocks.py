@@ -47,17 +47,56 @@ def _key() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """One baseline table.
+class Analysis:
+    """What every analysis of a plan says.
 
     Attributes:
         title: its heading.
+        population: the population it is about; the whole cohort unless named.
+        key: where it stands in the file, for messages.
+    """
+
+    TABLE: ClassVar[str]
+    title: str
+    population: str = ""
+    key: str = _key()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouped(Analysis):
+    """An analysis of groups.
+
+    Attributes:
+        by: the elements whose combinations are the groups; none for everybody together.
+        cuts: where a numeric element of `by` is cut; at its median unless given.
+    """
+
+    by: tuple[str, ...] = ()
+    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed(Grouped):
+    """An analysis of groups over time.
+
+    Attributes:
+        at: when it is printed, in the time unit of the report.
+        until: where the time axis ends, in that unit; 0 for the data to decide.
+    """
+
+    at: tuple[float, ...] = (1.0, 3.0, 5.0)
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline(Analysis):
+    """One baseline table.
+
+    Attributes:
         elements: the rows.
         by: the element whose groups are the columns, or empty.
         cuts: where a numeric `by` is cut; at its median unless given.
         compare: what is added about differences between the groups.
-        population: the population it describes; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "baseline"
@@ -66,63 +105,42 @@ class Baseline:
     by: str = ""
     cuts: tuple[float, ...] = ()
     compare: Comparison = Comparison.NONE
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalBlock:
+class SurvivalBlock(Followed):
     """Kaplan–Meier curves of groups, with a log-rank test.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
-        by: the elements whose combinations are the groups; none for everybody together.
-        cuts: where a numeric element of `by` is cut; at its median unless given.
         strata: elements within whose groups alone the log-rank test compares.
         at: when survival is printed, in the time unit of the report.
-        until: where the time axis ends, in that unit; 0 for the data to decide.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "kaplan_meier"
-    title: str
     endpoint: str
-    by: tuple[str, ...] = ()
-    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     strata: tuple[str, ...] = ()
-    at: tuple[float, ...] = (1.0, 3.0, 5.0)
-    until: float = 0.0
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoxBlock:
+class CoxBlock(Analysis):
     """A Cox model with its diagnostics.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         formula: the covariates: the right side of a formula, without strata.
         strata: elements with a baseline hazard per group.
         imputations: into how many tables missing covariates are imputed, for a second model beside
             the first; 0 for none.
         labels: words of the author's own for coefficients, by name.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "cox"
-    title: str
     endpoint: str
     formula: str
     strata: tuple[str, ...] = ()
     imputations: float = 0
     labels: Mapping[str, str] = field(default_factory=dict)
-    population: str = ""
-    key: str = _key()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -135,44 +153,30 @@ class CoxBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompetingBlock:
+class CompetingBlock(Followed):
     """Cumulative incidences of events that rule each other out, with Gray's test.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint that has competing ones, such as "cir".
-        by: the elements whose combinations are the groups; none for everybody together.
-        cuts: where a numeric element of `by` is cut; at its median unless given.
         strata: elements within whose groups alone Gray's test compares.
         at: when incidences are printed, in the time unit of the report.
-        until: where the time axis ends, in that unit; 0 for the data to decide.
         formula: covariates of a Fine–Gray model of the endpoint, beside its cause-specific Cox
             model; none without.
         labels: words of the author's own for coefficients, by name.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "competing_risks"
-    title: str
     endpoint: str
-    by: tuple[str, ...] = ()
-    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     strata: tuple[str, ...] = ()
-    at: tuple[float, ...] = (1.0, 3.0, 5.0)
-    until: float = 0.0
     formula: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LandmarkBlock:
+class LandmarkBlock(Analysis):
     """A comparison that starts at a landmark: who has been exposed by then against who has not.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         exposure: the day of the exposure, such as "transplant_day".
         day: the landmark, in days from the endpoint's origin.
@@ -182,12 +186,9 @@ class LandmarkBlock:
         at: when survival is printed, from the landmark on, in the time unit of the report.
         until: where the time axis ends, in that unit; 0 for the data to decide.
         labels: words of the author's own for coefficients, by name.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "landmark"
-    title: str
     endpoint: str
     exposure: str
     day: float
@@ -197,139 +198,97 @@ class LandmarkBlock:
     at: tuple[float, ...] = (1.0, 3.0, 5.0)
     until: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeDependentBlock:
+class TimeDependentBlock(Analysis):
     """A Cox model of an exposure that begins during follow-up, such as a transplant.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         exposure: the day on which it begins, such as "transplant_day".
         counts_if: criteria that an exposure must meet to count as one.
         adjust: further covariates of the model: the right side of a formula.
         strata: elements with a baseline hazard per group.
         labels: words of the author's own for coefficients, by name.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "time_dependent"
-    title: str
     endpoint: str
     exposure: str
     counts_if: tuple[Criterion, ...] = ()
     adjust: str = ""
     strata: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubgroupBlock:
+class SubgroupBlock(Analysis):
     """One effect within subgroups, with a test of interaction for each way to divide patients.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         effect: the element whose effect it is; of two groups, or a number.
         within: the elements that divide patients.
         cuts: where numeric ones are cut; at their median unless given.
         adjust: further covariates of every model: the right side of a formula.
         strata: elements with a baseline hazard per group.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "subgroups"
-    title: str
     endpoint: str
     effect: str
     within: tuple[str, ...]
     cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     adjust: str = ""
     strata: tuple[str, ...] = ()
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeanBlock:
+class MeanBlock(Grouped):
     """Mean survival up to a horizon, by group (restricted mean survival time).
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         horizon: up to when, in the time unit of the report.
-        by: the elements whose combinations are the groups; none for everybody together.
-        cuts: where a numeric element of `by` is cut; at its median unless given.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "rmst"
-    title: str
     endpoint: str
     horizon: float
-    by: tuple[str, ...] = ()
-    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatesBlock:
+class StatesBlock(Followed):
     """Where everybody is over time, in the states of a course.
 
     Attributes:
-        title: its heading.
         course: "remission" (diagnosis, remission, relapse, deaths) or "transplant" (with a
             transplant in first remission as a state of its own).
-        by: the elements whose combinations are the groups; none for everybody together.
-        cuts: where a numeric element of `by` is cut; at its median unless given.
         at: when shares are printed, in the time unit of the report.
         until: where the time axis ends, in that unit; 0 for the last of `at`.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "states"
-    title: str
     course: str = "remission"
-    by: tuple[str, ...] = ()
-    cuts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    at: tuple[float, ...] = (1.0, 3.0, 5.0)
-    until: float = 0.0
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComutationBlock:
+class ComutationBlock(Analysis):
     """Which findings come together more often than chance has it: Fisher's test of every pair.
 
     Attributes:
-        title: its heading.
         elements: the findings.
         carriers: how many must carry a finding for it to be tested.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "comutation"
-    title: str
     elements: tuple[str, ...]
     carriers: float = 20
-    population: str = ""
-    key: str = _key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PredictionBlock:
+class PredictionBlock(Analysis):
     """How well an endpoint is predicted: Harrell's C on patients that no step of a model has seen.
 
     Gaps are filled, findings that are too rare dropped, inputs scaled and chosen, variances and
@@ -337,22 +296,18 @@ class PredictionBlock:
     plan's seed.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         groups: the inputs, elements in groups; random effects have a mean and a variance for each.
-        models: which are judged: "cox", "lasso", "random effects".
+        models: which are judged: "cox", "lasso", "random effects", "forest".
         logarithms: numbers that enter as their logarithm.
         ordered: categories that enter as the position of their value.
         carriers: findings of fewer carriers among the training patients are left out.
         splits: how many random splits there are; 0 for none.
         share: the share of patients that each of them tests.
         leave_out: the element whose groups are left out one at a time, such as "study".
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "prediction"
-    title: str
     endpoint: str
     models: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
@@ -362,8 +317,6 @@ class PredictionBlock:
     splits: float = 20
     share: float = 0.2
     leave_out: str = ""
-    population: str = ""
-    key: str = _key()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -372,7 +325,7 @@ class PredictionBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedBlock:
+class WeightedBlock(Analysis):
     """Groups nobody drew lots for, weighted to be alike (inverse probability of treatment).
 
     One group is compared with each of the others. For each pair the chance of being in it is
@@ -380,7 +333,6 @@ class WeightedBlock:
     population.
 
     Attributes:
-        title: its heading.
         endpoint: an endpoint of the disease, such as "os".
         by: the element whose groups are compared, such as "study".
         given: what the group may depend on: the right side of a formula.
@@ -389,12 +341,9 @@ class WeightedBlock:
             treated, "atc" the others, "overlap" and "matching" those who could have been either.
         truncate: the two quantiles to which weights are drawn in; none unless given.
         at: when survival is printed, in the time unit of the report.
-        population: the population it is about; the whole cohort unless named.
-        key: where it stands in the file, for messages.
     """
 
     TABLE: ClassVar[str] = "weighted"
-    title: str
     endpoint: str
     by: str
     given: str
@@ -402,12 +351,10 @@ class WeightedBlock:
     estimand: Estimand = "ate"
     truncate: tuple[float, ...] = ()
     at: tuple[float, ...] = (1.0, 3.0, 5.0)
-    population: str = ""
-    key: str = _key()
 
 
-PREDICTORS = ("cox", "lasso", "random effects")
-"""The models that a prediction can name."""
+PREDICTORS = ("cox", "lasso", "random effects", "forest")
+"""The models that a prediction can name; the forest needs the extra `trees`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 `haemony study freeze` writes a record beside the protocol: the whole plan, its hash, when, and what
 of the data could be seen by then. A run compares the plan it is given with the record and lists
-every difference, key by key.
+every difference, key by key. The ledger of the workspace keeps every run, so a plan that is frozen
+after its question was run says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from typing import Protocol as Interface
 
 from haemony.analysis.protocol import Protocol
 from haemony.lake.signing import Signer, verified
@@ -54,8 +56,8 @@ class Frozen:
     Attributes:
         protocol: the text of the plan.
         at: when, as ISO 8601 in UTC.
-        seen: what of the data could be seen by then: "before seeing data", or a release's number
-            and manifest.
+        seen: what of the data could be seen by then: "before seeing data", a release's number and
+            manifest, or how often the question had been run.
         haemony: the version of the program.
         public_key: the key that signed the record; empty without a signature.
         signature: the signature, in hexadecimal; empty without.
@@ -74,6 +76,11 @@ class Frozen:
         return hashlib.sha256(self.protocol.encode()).hexdigest()
 
     @property
+    def time(self) -> datetime:
+        """When."""
+        return _utc(datetime.fromisoformat(self.at))
+
+    @property
     def signed(self) -> bool:
         """Whether the record carries a signature."""
         return bool(self.signature)
@@ -87,6 +94,88 @@ class Frozen:
     def said(self) -> bytes:
         """What a signature is over."""
         return "\0".join((FORMAT, self.sha256, self.at, self.seen, self.haemony)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of a question that came before.
+
+    Attributes:
+        count: how many; at least one.
+        first: the day of the first, as ISO 8601.
+    """
+
+    count: int
+    first: str
+
+    @property
+    def words(self) -> str:
+        """What a record and a report say.
+
+        >>> Runs(2, "2026-03-01").words
+        'after 2 runs of this question, the first on 2026-03-01'
+        """
+        if self.count == 1:
+            return f"after a run of this question on {self.first}"
+        return f"after {self.count:,} runs of this question, the first on {self.first}"
+
+
+class Ledger(Interface):
+    """Where a workspace keeps what happened."""
+
+    def record(self, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
+        """Append an event."""
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events, oldest first, each with `at`, `action`, `subject` and `details`."""
+        ...
+
+
+RUN = "study run"
+"""The action under which a ledger keeps a run."""
+
+
+def remember(protocol: Protocol, release: int, ledger: Ledger) -> None:
+    """Keep in a ledger that a plan was run; of its words hashes alone."""
+    details = {
+        "question": _identity(protocol.question),
+        "title": _identity(protocol.title),
+        "release": release,
+    }
+    ledger.record(RUN, protocol.sha256, details)
+
+
+def earlier_runs(
+    protocol: Protocol, ledger: Ledger, *, before: datetime | None = None
+) -> Runs | None:
+    """The runs of a question that a ledger knows, or None.
+
+    A question is known by its plan's `question` or `title`, whatever else the plan says.
+
+    Args:
+        protocol: The plan.
+        ledger: The governance store of the workspace.
+        before: The time before which runs count; any run unless given.
+    """
+    question, title = _identity(protocol.question), _identity(protocol.title)
+    times = [
+        _utc(event["at"])
+        for event in ledger.events()
+        if event["action"] == RUN
+        and (event["details"]["question"] == question or event["details"]["title"] == title)
+    ]
+    known = [time for time in times if before is None or time < before]
+    return Runs(len(known), min(known).date().isoformat()) if known else None
+
+
+def _identity(words: str) -> str:
+    """A text by its words: spaces and capitals tell nothing apart."""
+    return hashlib.sha256(" ".join(words.casefold().split()).encode()).hexdigest()
+
+
+def _utc(at: datetime) -> datetime:
+    """A time of a ledger, which may come back without the zone that it was written in."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 from typing import Any
 
 from haemony.model.errors import UsageError
@@ -89,6 +89,8 @@ class Keys:
     def _scalar(self, key: str, value: object) -> str | float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.wrong(key, "a text or a number")
+        if isinstance(value, float) and not isfinite(value):
+            raise self.wrong(key, "a finite number")
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
@@ -96,7 +98,7 @@ class Keys:
         found = self.take(key, default)
         if isinstance(found, bool) or not isinstance(found, int | float):
             raise self.wrong(key, "a number")
-        if self.has(key) and not math.isfinite(found):
+        if self.has(key) and not isfinite(found):
             raise self.wrong(key, "a finite number")
         return float(found)
 
@@ -107,9 +109,7 @@ class Keys:
         rising = [
             float(value)
             for value in given
-            if isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and math.isfinite(value)
+            if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
         ]
         if len(rising) != len(given) or rising != sorted(set(rising)):
             raise self.wrong(key, "a list of rising numbers, such as [1, 3, 5]")
@@ -172,7 +172,9 @@ class Keys:
         """The blocks of a name, in their order."""
         found = self.take(key, [])
         if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
-            raise self.wrong(key, f"written as [[{key}]] blocks")
+            raise BadProtocol(
+                self.at(key), "is no list of blocks", f"write [[{key}]] above each of them"
+            )
         for position, table in enumerate(found, 1):
             yield Keys(f"{self.at(key)}[{position}]", table)
 

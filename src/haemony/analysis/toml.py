@@ -1,4 +1,4 @@
-"""Writes the parts of a plan as TOML: what has its usual value is left out."""
+"""Writes the parts of a plan as TOML: what is needed first, and nothing that is usual."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def table(heading: str, part: DataclassInstance) -> str:
     if isinstance(part, Criterion):
         return "\n".join([heading, *_criterion(part)])
     lines, nested = [heading], []
-    for one in fields(part):
+    for one in sorted(fields(part), key=_may_be_left_out):
         value = getattr(part, one.name)
         if one.name == "key" or value == _default(one):
             continue
@@ -67,6 +67,10 @@ def _condition(condition: Condition) -> Iterator[str]:
 
 def _is_criteria(value: object) -> bool:
     return isinstance(value, tuple) and bool(value) and isinstance(value[0], Criterion)
+
+
+def _may_be_left_out(one: Field[object]) -> bool:
+    return one.default is not MISSING or one.default_factory is not MISSING
 
 
 def _default(one: Field[object]) -> object:

@@ -103,7 +103,16 @@ concordances <- function(dataset, data, times) {
   }
 }
 
-cloglog <- function(risk) log(-log(1 - pmin(pmax(risk, 1e-10), 1 - 1e-10)))
+# Risks of 0 and 1 lie off this scale: no intercept, slope or curve is fitted to them.
+cloglog <- function(risk) log(-log(1 - risk))
+on_the_scale <- function(risk) risk > 1e-10 & risk < 1 - 1e-10
+
+pseudo_values <- function(data, time) {
+  competing <- any(data$event == 2)
+  fit <- prodlim(Hist(time, event) ~ 1, data = data)
+  values <- if (competing) jackknife(fit, times = time, cause = 1) else 1 - jackknife(fit, times = time)
+  as.numeric(values)
+}
 
 # glm stops where the deviance hardly falls, which leaves 1e-8 of the coefficients: a few more steps.
 polished <- function(x, fit, shift) {
@@ -126,19 +135,18 @@ white <- function(x, fit) {
 }
 
 pseudo_fits <- function(dataset, data, time, model) {
-  competing <- any(data$event == 2)
-  fit <- prodlim(Hist(time, event) ~ 1, data = data)
-  values <- if (competing) jackknife(fit, times = time, cause = 1) else 1 - jackknife(fit, times = time)
-  values <- as.numeric(values)
+  values <- pseudo_values(data, time)
   label <- paste(model, "@", time)
   keep(dataset, "pseudo-values", "mean", mean(values), label)
   keep(dataset, "pseudo-values", "sum of squares", sum(values^2), label)
-  scale <- cloglog(data$risk)
+  between <- on_the_scale(data$risk)
+  values <- values[between]
+  scale <- cloglog(data$risk[between])
   tight <- glm.control(epsilon = 1e-15, maxit = 200)
   link <- quasi(link = "cloglog", variance = "constant")
   level <- glm(values ~ 1 + offset(scale), family = link, start = 0, control = tight)
   slope <- glm(values ~ scale, family = link, start = c(0, 1), control = tight)
-  ones <- matrix(1, nrow(data), 1)
+  ones <- matrix(1, length(scale), 1)
   columns <- cbind(1, scale)
   keep(dataset, "calibration", "intercept", polished(ones, level, scale), label)
   keep(dataset, "calibration", "intercept std.err", white(ones, level), label)
@@ -147,15 +155,21 @@ pseudo_fits <- function(dataset, data, time, model) {
 }
 
 smooth_fits <- function(dataset, data, time, model) {
-  scale <- cloglog(data$risk)
+  between <- on_the_scale(data$risk)
+  scale <- cloglog(data$risk[between])
   knots <- unique(quantile(scale, c(.05, .35, .65, .95)))
   inner <- knots[-c(1, length(knots))]
   basis <- splines::ns(scale, knots = inner, Boundary.knots = range(knots))
   if (length(knots) < 3) basis <- scale
-  fit <- coxph(Surv(time, event == 1) ~ basis, data = data, control = control)
+  fit <- coxph(Surv(time, event == 1) ~ basis, data = data[between, ], control = control)
   hazard <- basehaz(fit, centered = TRUE)
   until <- max(c(0, hazard$hazard[hazard$time <= time]))
-  observed <- 1 - exp(-until * exp(predict(fit, type = "lp")))
+  observed <- numeric(nrow(data))
+  observed[between] <- 1 - exp(-until * exp(predict(fit, type = "lp")))
+  values <- pseudo_values(data, time)
+  for (certain in list(data$risk <= 1e-10, data$risk >= 1 - 1e-10)) {
+    if (any(certain)) observed[certain] <- min(max(mean(values[certain]), 0), 1)
+  }
   distance <- abs(observed - data$risk)
   label <- paste(model, "@", time)
   keep(dataset, "calibration", "ICI", mean(distance), label)

@@ -15,19 +15,23 @@ from haemony.analysis.evidence import LeftOut, Predicted, PredictionFound
 from haemony.analysis.keys import BadProtocol
 from haemony.analysis.prediction import (
     CoxLearner,
-    CrossValidated,
     Learner,
+    MissingLibrary,
     PenalisedCox,
     PreparedLearner,
     RandomEffectsCox,
     Splits,
-    cross_validate,
+    SplitValidated,
+    TreesCox,
+    split_validate,
+    trees,
 )
 from haemony.analysis.survival import NothingToAnalyse
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.model.element import Element, Finding, ValueType
 
 UNKNOWN = "not recorded"
+FOREST = "forest"
 FOLDS, STEPS, SMALLEST = 5, 20, 0.05
 """Of the lasso's inner choice: its folds, how many penalties, and the last over the first."""
 
@@ -67,6 +71,10 @@ def find_prediction(ground: Ground, block: PredictionBlock) -> PredictionFound:
             f"{block.endpoint!r} has competing events, which Harrell's C leaves out",
             "choose an endpoint without, such as os",
         )
+    if block.leave_out and ground.catalogue[block.leave_out].type.is_numeric:
+        raise _unusable(
+            ground.catalogue[block.leave_out], block, "leave_out", "name an element of groups"
+        )
     everybody = ground.of(block.population)
     known = everybody.drop_nulls([clock.days, clock.event])
     if known.is_empty():
@@ -74,10 +82,15 @@ def find_prediction(ground: Ground, block: PredictionBlock) -> PredictionFound:
             "no patient has a known time and event", remedy="choose another endpoint"
         )
     table, inputs = _read(ground, block, clock, known)
-    learners = {name: _learner(name, inputs, block, clock, ground.seed) for name in block.models}
+    absent = _absent(block.models)
+    learners = {
+        name: _learner(name, inputs, block, clock, ground.seed)
+        for name in block.models
+        if name not in absent
+    }
 
-    def judged(splits: Splits) -> CrossValidated:
-        return cross_validate(f"{clock.response} ~ 1", table, learners, splits=splits)
+    def judged(splits: Splits) -> SplitValidated:
+        return split_validate(f"{clock.response} ~ 1", table, learners, splits=splits)
 
     seed, share = ground.seed, block.share
     count = int(block.splits)
@@ -92,14 +105,33 @@ def find_prediction(ground: Ground, block: PredictionBlock) -> PredictionFound:
         tested=len(random.splits.parts[0].test) if random else 0,
         columns=len(inputs.names),
         models=tuple(
-            Predicted(name, *_over_splits(random, m), tuple(_by_group(groups, m, events)))
-            for m, name in enumerate(block.models)
+            Predicted(
+                name,
+                *_over_splits(random, name),
+                tuple(_by_group(groups, name, events)),
+                absent.get(name, ""),
+            )
+            for name in block.models
         ),
         random=random,
         groups=groups,
         missing=missing_of(everybody, known, [clock.days, clock.event]),
         notes=tuple(_notes(clock, [part for part in (random, groups) if part])),
     )
+
+
+def _absent(models: Sequence[str]) -> dict[str, str]:
+    """The models that cannot be run here, with the reason.
+
+    Raises:
+        MissingLibrary: None of them can.
+    """
+    if FOREST not in models or trees.installed():
+        return {}
+    missing = MissingLibrary("a forest", library="xgboost", packages=("haemony[trees]",))
+    if set(models) == {FOREST}:
+        raise missing
+    return {FOREST: str(missing)}
 
 
 GROUP = "group left out"
@@ -204,10 +236,14 @@ def _learner(name: str, inputs: Inputs, block: PredictionBlock, clock: Clock, se
         }
         return RandomEffectsCox(_formula(clock, ()), groups, inputs.centred)
 
+    def forest(kept: Sequence[str]) -> Learner:
+        return TreesCox.forest(_formula(clock, kept), seed=seed)
+
     made: Mapping[str, Callable[[Sequence[str]], Learner]] = {
         "cox": cox,
         "lasso": lasso,
         "random effects": shrunk,
+        FOREST: forest,
     }
     return PreparedLearner(inputs.names, inputs.numbers, made[name], block.carriers)
 
@@ -217,11 +253,12 @@ def _formula(clock: Clock, names: Iterable[str]) -> str:
 
 
 def _over_splits(
-    found: CrossValidated | None, model: int
+    found: SplitValidated | None, name: str
 ) -> tuple[int, float | None, float | None, float | None, float | None, float | None]:
     """Over the random splits: their number, the mean, its standard error, extremes, SE within."""
-    if found is None:
+    if found is None or name not in found.learners:
         return 0, None, None, None, None, None
+    model = found.learners.index(name)
     row = found.summary().row(model, named=True)
     known = np.isfinite(found.value[:, 0, model])
     values, errors = found.value[known, 0, model], found.std_err[known, 0, model]
@@ -235,24 +272,25 @@ def _over_splits(
     )
 
 
-def _by_group(found: CrossValidated | None, model: int, events: pl.Series) -> Iterator[LeftOut]:
+def _by_group(found: SplitValidated | None, name: str, events: pl.Series) -> Iterator[LeftOut]:
     if found is None:
         return
+    place = found.learners.index(name) if name in found.learners else None
     for part, values, errors in zip(found.splits.parts, found.value, found.std_err, strict=True):
         yield LeftOut(
             part.name,
             len(part.test),
             int(events.gather(part.test).sum()),
-            _known(values[0], model),
-            _known(errors[0], model),
+            _known(values[0], place),
+            _known(errors[0], place),
         )
 
 
-def _known(values: Floats, model: int) -> float | None:
-    return float(values[model]) if np.isfinite(values[model]) else None
+def _known(values: Floats, place: int | None) -> float | None:
+    return None if place is None or not np.isfinite(values[place]) else float(values[place])
 
 
-def _notes(clock: Clock, parts: Sequence[CrossValidated]) -> Iterator[str]:
+def _notes(clock: Clock, parts: Sequence[SplitValidated]) -> Iterator[str]:
     if clock.modelled:
         yield (
             f"{clock.late:,} patients came under observation after day 0; predictions count their "

@@ -33,6 +33,7 @@ from haemony.analysis.prediction.faults import (
     MissingLibrary,
     NoFitSucceeded,
 )
+from haemony.analysis.prediction.judged import Assessed, Judged
 from haemony.analysis.prediction.learners import (
     CauseSpecificCox,
     CoxLearner,
@@ -47,15 +48,16 @@ from haemony.analysis.prediction.measures import Measure
 from haemony.analysis.prediction.observed import pseudo_values
 from haemony.analysis.prediction.predictions import Predictions, predictions
 from haemony.analysis.prediction.preparation import Filling, Preparation, PreparedLearner
-from haemony.analysis.prediction.resampling import bootstrap_validate, cross_validate
+from haemony.analysis.prediction.resampling import bootstrap_validate, split_validate
 from haemony.analysis.prediction.splits import Split, Splits
 from haemony.analysis.prediction.trees import TreesCox
-from haemony.analysis.prediction.validated import BootstrapValidated, CrossValidated
+from haemony.analysis.prediction.validated import BootstrapValidated, SplitValidated
 
 __all__ = [
     "NULL_MODEL",
     "TREAT_ALL",
     "TREAT_NONE",
+    "Assessed",
     "Auc",
     "BadRisks",
     "BadSplits",
@@ -66,11 +68,11 @@ __all__ = [
     "CalibrationAt",
     "CauseSpecificCox",
     "CoxLearner",
-    "CrossValidated",
     "DecisionCurve",
     "Estimates",
     "Filling",
     "FittedBy",
+    "Judged",
     "Learner",
     "Measure",
     "MissingLibrary",
@@ -85,6 +87,7 @@ __all__ = [
     "ScoreModel",
     "Smooth",
     "Split",
+    "SplitValidated",
     "Splits",
     "TreesCox",
     "auc",
@@ -92,9 +95,9 @@ __all__ = [
     "brier",
     "c_index",
     "calibration",
-    "cross_validate",
     "decision_curve",
     "predictions",
     "pseudo_values",
     "roc",
+    "split_validate",
 ]

@@ -8,6 +8,7 @@ doi:10.1186/s41512-018-0029-2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,16 +23,18 @@ from haemony.analysis.prediction.censoring import (
     censoring_model,
     notes_on_weights,
     outcome_weights,
+    through_weights,
 )
 from haemony.analysis.prediction.estimates import Estimates, covariance_of_mean
 from haemony.analysis.prediction.faults import BadRisks, check_choice
+from haemony.analysis.prediction.judged import Judged
 from haemony.analysis.prediction.observed import marginal_risks
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.printing import counted, grid, page
+from haemony.analysis.survival.intervals import normal_quantile
+from haemony.analysis.survival.printing import grid
 
 NULL_MODEL = "Null model"
 """The same risk for everybody: Kaplan–Meier, or Aalen–Johansen with competing risks."""
@@ -40,42 +43,22 @@ ROUNDING = 1e-14
 Rule = Literal["step", "trapezoid"]
 
 
-@dataclass(frozen=True, eq=False)
-class Brier:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Brier(Judged):
     """Brier scores; the first model is the null model, which gives everybody the same risk.
 
     Attributes:
-        estimates: scores by horizon.
         accuracy: the index of prediction accuracy, 1 - score / null score, of the models that are
             not the null model.
-        integrated: one row: scores integrated to the last horizon and divided by it.
+        integrated: one row: scores integrated to the last horizon and divided by it; NaN for a
+            single horizon, which has nothing to integrate.
         rule: how the integral was taken.
-        censoring: the model of censoring.
-        variance: whether the standard errors account for its being estimated.
-        level: coverage of the limits.
-        n: patients judged.
-        missing: rows left out as incomplete.
-        notes: what a reader must know.
     """
 
-    estimates: Estimates
+    MEASURE = "brier"
     accuracy: Estimates
     integrated: Estimates
     rule: Rule
-    censoring: Censoring
-    variance: Variance
-    level: float
-    n: int
-    missing: Missing
-    notes: tuple[str, ...]
-
-    def table(self) -> pl.DataFrame:
-        """One row per horizon and model: time, model, brier, std_err, lower, upper."""
-        return self.estimates.table("brier", self.level)
-
-    def differences(self) -> pl.DataFrame:
-        """Pairs of models: time, model, reference, difference, std_err, lower, upper, p."""
-        return self.estimates.differences(self.level)
 
     def accuracy_table(self) -> pl.DataFrame:
         """One row per horizon and model: time, model, ipa, std_err, lower, upper."""
@@ -89,9 +72,15 @@ class Brier:
         """Pairs of models, as `differences`, of the integrated score."""
         return self.integrated.differences(self.level)
 
-    def __str__(self) -> str:
-        parts = (self.table(), self.accuracy_table(), self.integrated_table())
-        return page(counted(self.n, None, self.missing.rows), *map(grid, parts), notes=self.notes)
+    def options(self) -> Mapping[str, object]:
+        """What was chosen, under the names of the parameters."""
+        return {"rule": self.rule, **super().options()}
+
+    def printed(self) -> list[str]:
+        """The scores, their index of accuracy and, over several horizons, their integral."""
+        tables = [self.table(), self.accuracy_table()]
+        several = len(self.estimates.times) > 1
+        return [*map(grid, [*tables, self.integrated_table()] if several else tables)]
 
 
 def brier(
@@ -145,15 +134,15 @@ def brier(
     found.check_probabilities()
     check_choice("rule", rule, ("step", "trapezoid"))
     check_choice("variance", variance, ("full", "conservative"))
+    normal_quantile(level)
     judged = _with_null_model(found)
     model = censoring_model(judged, censoring)
     steps = _steps(judged.times, rule)
     scores, spread, total = [], [], np.zeros((len(judged), len(judged.models)))
     for i, time in enumerate(judged.times):
         squares = _squares(judged, i, model)
-        influence = squares - squares.mean(axis=0)
-        if variance == "full":
-            influence = influence + model.influence(squares, float(time))
+        changes = through_weights(squares, model, float(time), variance)
+        influence = squares - squares.mean(axis=0) + changes
         scores.append(squares.mean(axis=0))
         spread.append(covariance_of_mean(influence))
         total += steps[i] * influence
@@ -193,7 +182,9 @@ def _squares(found: Predictions, horizon: int, model: CensoringModel) -> Floats:
 
 
 def _steps(times: Floats, rule: Rule) -> Floats:
-    """(T,) what each horizon's score weighs in the integral, divided by its length."""
+    """(T,) what each horizon's score weighs in the integral, divided by its length; NaN for one."""
+    if len(times) == 1:
+        return np.full(1, np.nan)
     widths = np.diff(times)
     if rule == "step":
         return np.asarray(np.concatenate([widths, [0.0]]) / times[-1])

@@ -14,6 +14,7 @@ modern methods. BMJ 377:e069249, doi:10.1136/bmj-2021-069249.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Literal
@@ -23,16 +24,16 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.calibration_lines import HazardLine, Line, PseudoLine, level_of
-from haemony.analysis.prediction.faults import BadRisks, check_choice
+from haemony.analysis.prediction.faults import BadRisks, check_choice, check_whole
+from haemony.analysis.prediction.judged import Assessed
 from haemony.analysis.prediction.observed import observed_risks, pseudo_values
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
-from haemony.analysis.prediction.smoothing import KNOTS, cloglog, fit_cloglog
+from haemony.analysis.prediction.smoothing import KNOTS, cloglog, fit_cloglog, on_the_scale
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.intervals import ConfType, normal_quantile
-from haemony.analysis.survival.printing import counted, grid, page
+from haemony.analysis.survival.printing import grid
 from haemony.model.errors import HaemonyError
 
 Smoother = Literal["hazard", "pseudo-values"]
@@ -46,7 +47,7 @@ class Smooth:
     """A smooth calibration curve.
 
     Attributes:
-        predicted: (G,) risks from the lowest to the highest prediction.
+        predicted: (G,) risks from the lowest to the highest prediction between 0 and 1.
         at_predictions: (n,) the smoothed observed risk at each patient's prediction.
         level: coverage of the limits.
         line: what was fitted.
@@ -99,25 +100,21 @@ class CalibrationAt:
     predicted: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Calibration(Assessed):
     """The calibration of models at horizons.
 
     Attributes:
         parts: one per horizon and model.
         smoother: how the curves were drawn.
-        level: coverage of the limits.
-        n: patients judged.
-        missing: rows left out as incomplete.
-        notes: what a reader must know.
+        knots: of their splines.
+        draws: bootstrap samples for the limits of ICI, E50 and E90.
     """
 
     parts: tuple[CalibrationAt, ...]
     smoother: Smoother
-    level: float
-    n: int
-    missing: Missing
-    notes: tuple[str, ...]
+    knots: int
+    draws: int
 
     def table(self) -> pl.DataFrame:
         """One row per horizon, model and measure: time, model, measure, value … upper."""
@@ -135,8 +132,14 @@ class Calibration:
             for part, frame in zip(self.parts, frames, strict=True)
         )
 
-    def __str__(self) -> str:
-        return page(counted(self.n, None, self.missing.rows), grid(self.table()), notes=self.notes)
+    def options(self) -> Mapping[str, object]:
+        """What was chosen, under the names of the parameters."""
+        mine = {"smoother": self.smoother, "knots": self.knots, "draws": self.draws}
+        return {**mine, **super().options()}
+
+    def printed(self) -> list[str]:
+        """The measures."""
+        return [grid(self.table())]
 
 
 def calibration(
@@ -155,6 +158,11 @@ def calibration(
     level: float = 0.95,
 ) -> Calibration:
     """Compare predicted with observed risks.
+
+    Risks of exactly 0 or 1 have no place on the scale of intercept, slope and curve. These three
+    are estimated from the other patients, and a note counts those left out; in ICI, E50 and E90 the
+    certain patients stand with the observed risk of their group. Where all risks are equal, or all
+    are 0 or 1, intercept, slope and curve are null as far as they do not exist.
 
     Args:
         formula: such as "Surv(os_days, os_event) ~ 1"; or a `Surv`, or predictions laid out before.
@@ -187,6 +195,7 @@ def calibration(
     found.check_probabilities()
     how: Smoother = smoother or ("pseudo-values" if found.competing else "hazard")
     _check(found, how, groups, knots, draws)
+    normal_quantile(level)
     notes: list[str] = []
     parts = []
     for i, time in enumerate(found.times):
@@ -195,7 +204,7 @@ def calibration(
             predicted = found.risks[j, :, i]
             smooth = task.smooth(predicted)
             drawn = _drawn(task, predicted, draws, seed) if smooth else np.empty((0, 3))
-            notes += _notes(name, task.time, smooth, draws, len(drawn))
+            notes += _notes(f"{name} at {time:g}", predicted, smooth, draws, len(drawn))
             parts.append(
                 CalibrationAt(
                     model=name,
@@ -206,7 +215,16 @@ def calibration(
                     predicted=predicted,
                 )
             )
-    return Calibration(tuple(parts), how, level, len(found), found.missing, tuple(notes))
+    return Calibration(
+        parts=tuple(parts),
+        smoother=how,
+        knots=knots,
+        draws=draws,
+        level=level,
+        n=len(found),
+        missing=found.missing,
+        notes=tuple(notes),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,10 +238,26 @@ class _Task:
     knots: int
     level: float
 
-    def line(self, predicted: Floats, rows: Integers | slice) -> Line | None:
-        """The calibration curve over some rows, or None where none can be fitted."""
+    def fitted(self, predicted: Floats, rows: Integers) -> tuple[Line, Floats] | None:
+        """The curve over some rows and the observed risk at each, or None without a curve.
+
+        Risks of 0 and of 1 lie off the scale of the curve: what is observed there is the mean
+        pseudo-value of the rows that have them.
+        """
         risk = predicted[rows]
-        if np.ptp(cloglog(risk)) < FLAT:
+        between = on_the_scale(risk)
+        line = self._line(risk[between], rows[between])
+        if line is None:
+            return None
+        observed = np.empty(len(risk))
+        observed[between] = line.at_predictions()
+        for certain in (~between & (risk < 0.5), ~between & (risk > 0.5)):
+            if certain.any():
+                observed[certain] = np.clip(self.pseudo[rows[certain]].mean(), 0, 1)
+        return line, observed
+
+    def _line(self, risk: Floats, rows: Integers) -> Line | None:
+        if not risk.size or np.ptp(cloglog(risk)) < FLAT:
             return None
         if self.smoother == "pseudo-values":
             return PseudoLine.of(self.pseudo[rows], risk, self.knots)
@@ -235,11 +269,12 @@ class _Task:
 
     def smooth(self, predicted: Floats) -> Smooth | None:
         """The curve over all rows with its limits."""
-        line = self.line(predicted, slice(None))
-        if line is None:
+        fitted = self.fitted(predicted, np.arange(len(predicted)))
+        if fitted is None:
             return None
-        grid = np.linspace(predicted.min(), predicted.max(), POINTS)
-        return Smooth(grid, line.at_predictions(), self.level, line)
+        between = predicted[on_the_scale(predicted)]
+        grid = np.linspace(between.min(), between.max(), POINTS)
+        return Smooth(grid, fitted[1], self.level, fitted[0])
 
 
 def _distances(observed: Floats, predicted: Floats) -> Floats:
@@ -329,15 +364,16 @@ def _observed_over_expected(task: _Task, predicted: Floats) -> _Figure:
 
 def _coefficient(task: _Task, name: str, predicted: Floats) -> _Figure:
     """The intercept with slope one, or the slope, of pseudo-values on cloglog(predicted)."""
-    scale = cloglog(predicted)
+    between = on_the_scale(predicted)
+    scale, pseudo = cloglog(predicted[between]), task.pseudo[between]
     ones = np.ones((len(scale), 1))
-    if name == "intercept":
-        fit = fit_cloglog(ones, task.pseudo, scale)
-    elif np.ptp(scale) > FLAT:
-        x = np.column_stack([ones, scale - scale.mean()])
-        fit = fit_cloglog(x, task.pseudo, np.full(len(scale), level_of(task.pseudo)))
-    else:
+    if not scale.size or (name == "slope" and np.ptp(scale) <= FLAT):
         return _Figure(name)
+    if name == "intercept":
+        fit = fit_cloglog(ones, pseudo, scale)
+    else:
+        x = np.column_stack([ones, scale - scale.mean()])
+        fit = fit_cloglog(x, pseudo, np.full(len(scale), level_of(pseudo)))
     if not fit.converged:
         return _Figure(name)
     value, std_err = float(fit.coefficients[-1]), float(np.sqrt(fit.covariance[-1, -1]))
@@ -351,9 +387,9 @@ def _drawn(task: _Task, predicted: Floats, draws: int, seed: int) -> Floats:
     kept = []
     for _ in range(draws):
         rows = rng.integers(len(predicted), size=len(predicted))
-        line = task.line(predicted, rows)
-        if line is not None:
-            kept.append(_distances(line.at_predictions(), predicted[rows]))
+        fitted = task.fitted(predicted, rows)
+        if fitted is not None:
+            kept.append(_distances(fitted[1], predicted[rows]))
     return np.array(kept).reshape(-1, 3)
 
 
@@ -365,17 +401,29 @@ def _check(found: Predictions, smoother: Smoother, groups: int, knots: int, draw
             reason="is a model of the hazard, which is not the risk where risks compete",
             remedy="choose 'pseudo-values'",
         )
-    if groups < 2 or knots not in KNOTS or draws < 0:
-        raise BadRisks(
-            "calibration",
-            reason="is asked for too few groups, an unknown number of knots or negative draws",
-            remedy="take 2 groups or more, 3 to 5 knots, and 0 draws or more",
+    check_whole("groups", groups, least=2)
+    check_whole("draws", draws, least=0)
+    if knots not in KNOTS:
+        raise BadRisks("knots", reason="is not 3, 4 or 5", remedy="take 4, the usual number")
+
+
+def _notes(
+    where: str, predicted: Floats, smooth: Smooth | None, draws: int, kept: int
+) -> Iterator[str]:
+    between = on_the_scale(predicted)
+    certain = int(np.count_nonzero(~between))
+    if not predicted.any():
+        yield f"{where}: every risk is 0, so there is no observed/expected"
+    if certain == len(predicted):
+        yield f"{where}: every risk is 0 or 1, so there is no intercept, slope or curve"
+    elif certain:
+        yield (
+            f"{where}: {certain} of {len(predicted)} risks are 0 or 1, which no intercept, slope "
+            "or curve can fit; these are those of the other patients"
         )
-
-
-def _notes(name: str, time: float, smooth: Smooth | None, draws: int, kept: int) -> list[str]:
-    if smooth is None:
-        return [f"{name} at {time:g}: no smooth curve could be fitted"]
-    if kept < draws:
-        return [f"{name} at {time:g}: {draws - kept} of {draws} draws gave no curve"]
-    return []
+    if certain < len(predicted) and not np.ptp(predicted[between]):
+        yield f"{where}: no two risks between 0 and 1 differ, so there is no slope and no curve"
+    elif certain < len(predicted) and smooth is None:
+        yield f"{where}: no smooth curve could be fitted"
+    if smooth and kept < draws:
+        yield f"{where}: {draws - kept} of {draws} draws gave no curve"

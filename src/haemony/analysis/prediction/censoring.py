@@ -92,9 +92,20 @@ def outcome_weights(
     )
 
 
+def through_weights(
+    contributions: Floats, model: CensoringModel, time: float, variance: Variance
+) -> Floats:
+    """Each patient's effect on means of contributions through G; none if G is taken as known."""
+    if variance == "conservative":
+        return np.zeros_like(contributions)
+    return model.influence(contributions, time)
+
+
 def notes_on_weights(found: Predictions, model: CensoringModel) -> tuple[str, ...]:
-    """A warning for each horizon at which one patient stands for very many."""
+    """What the model of censoring says, and each horizon at which one patient is very heavy."""
     notes = []
+    if isinstance(model, CoxCensoring):
+        notes += [f"in the model of censoring: {note}" for note in model.fit.notes]
     for time in found.times:
         heaviest = max(float(part.max()) for part in outcome_weights(found, model, float(time)))
         if heaviest > HEAVY:

@@ -14,11 +14,11 @@ with competing risks. Biostatistics 15:526-539.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.censoring import (
@@ -27,57 +27,38 @@ from haemony.analysis.prediction.censoring import (
     Variance,
     censoring_model,
     notes_on_weights,
+    through_weights,
 )
 from haemony.analysis.prediction.estimates import Estimates
 from haemony.analysis.prediction.faults import check_choice
+from haemony.analysis.prediction.judged import Judged
 from haemony.analysis.prediction.predictions import TINY, Predictions, Risks, predictions
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv, distinct
-from haemony.analysis.survival.printing import counted, grid, page
+from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.ranks.dominance import range_sums, sums_below
 
 Weighting = Literal["uno", "harrell"]
 
 
-@dataclass(frozen=True, eq=False)
-class CIndex:
-    """Concordance of predicted risks with what happened.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CIndex(Judged):
+    """Concordance of predicted risks with what happened, until tau; NaN without comparable pairs.
 
     Attributes:
-        estimates: the indices at each tau and their covariance; NaN without comparable pairs.
-        weighting: Uno's or Harrell's.
-        censoring: the model of censoring that Uno's weights rest on.
-        variance: whether the standard errors account for its being estimated.
-        level: coverage of the limits.
-        n: patients judged.
-        missing: rows left out as incomplete.
-        notes: what a reader must know.
+        weighting: Uno's or Harrell's; only Uno's rests on a model of censoring.
     """
 
-    estimates: Estimates
+    MEASURE = "c"
     weighting: Weighting
-    censoring: Censoring
-    variance: Variance
-    level: float
-    n: int
-    missing: Missing
-    notes: tuple[str, ...]
 
-    def table(self) -> pl.DataFrame:
-        """One row per tau and model: time, model, c, std_err, lower, upper."""
-        return self.estimates.table("c", self.level)
-
-    def differences(self) -> pl.DataFrame:
-        """Pairs of models: time, model, reference, difference, std_err, lower, upper, p."""
-        return self.estimates.differences(self.level)
-
-    def __str__(self) -> str:
-        parts = [grid(self.table())]
-        if len(self.estimates.models) > 1:
-            parts.append(grid(self.differences(), p_values=["p"]))
-        return page(counted(self.n, None, self.missing.rows), *parts, notes=self.notes)
+    def options(self) -> Mapping[str, object]:
+        """What was chosen, under the names of the parameters."""
+        every = super().options()
+        weighted = every if self.weighting == "uno" else {"level": self.level}
+        tau = ", ".join(f"{time:g}" for time in self.estimates.times)
+        return {"weighting": self.weighting, "tau": tau, **weighted}
 
 
 def c_index(
@@ -112,6 +93,7 @@ def c_index(
         variance: "conservative" takes the weights as known, as R does; "full" does not.
         level: coverage of the limits.
 
+    >>> import polars as pl
     >>> table = pl.DataFrame({"days": [5, 8, 11, 20], "died": [1, 1, 0, 1], "risk": [9, 4, 5, 1]})
     >>> c_index("Surv(days, died) ~ 1", table, risks={"r": "risk"}, weighting="harrell",
     ...     ).table()["c"].item()
@@ -119,6 +101,7 @@ def c_index(
     """
     check_choice("weighting", weighting, ("uno", "harrell"))
     check_choice("variance", variance, ("full", "conservative"))
+    normal_quantile(level)
     found = _until(formula, table, risks, tau, cause, covariates)
     model = censoring_model(found, censoring) if weighting == "uno" else None
     parts = [_concordance(found, i, model, variance) for i in range(len(found.times))]
@@ -166,11 +149,12 @@ def _concordance(
         pairs = _pairs(found, risk, cases, weight)
         values.append(pairs.index)
         influence = pairs.jackknife
-        if model is not None and variance == "full":
-            influence = influence + model.influence(pairs.weighted(), tau) / len(found)
+        if model is not None:
+            changes = through_weights(pairs.weighted(), model, tau, variance)
+            influence = influence + changes / len(found)
         influences.append(influence)
-    changes = np.column_stack(influences)
-    return np.array(values), np.asarray(changes.T @ changes)
+    each = np.column_stack(influences)
+    return np.array(values), np.asarray(each.T @ each)
 
 
 @dataclass(frozen=True, eq=False)

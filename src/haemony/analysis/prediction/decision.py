@@ -11,6 +11,7 @@ curve analysis. BMC Medical Informatics and Decision Making 8:53, doi:10.1186/14
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,22 +19,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.prediction.faults import BadRisks
+from haemony.analysis.prediction.faults import BadRisks, check_whole, floats
+from haemony.analysis.prediction.judged import Assessed
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.faults import UnknownColumn
-from haemony.analysis.survival.printing import counted, grid, page
+from haemony.analysis.survival.intervals import normal_quantile
+from haemony.analysis.survival.printing import grid
 
 TREAT_ALL, TREAT_NONE = "Treat all", "Treat none"
 ROUNDING = 1e-12
 PERCENT = np.arange(1, 100) / 100
 
 
-@dataclass(frozen=True, eq=False)
-class DecisionCurve:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DecisionCurve(Assessed):
     """Net benefit of S strategies (treat none, treat all, then the models) at P thresholds.
 
     Attributes:
@@ -43,9 +44,6 @@ class DecisionCurve:
         net_benefit: (T, S, P) true positives per patient, net of false ones; NaN where the
             follow-up of those above a threshold ends before the horizon.
         drawn: (B, T, S, P) the same in samples with replacement.
-        level: coverage of the limits.
-        n: patients judged.
-        missing: rows left out as incomplete.
     """
 
     strategies: tuple[str, ...]
@@ -53,9 +51,6 @@ class DecisionCurve:
     thresholds: Floats
     net_benefit: Floats
     drawn: Floats
-    level: float
-    n: int
-    missing: Missing
 
     def table(self) -> pl.DataFrame:
         """One row per horizon, strategy and threshold: net_benefit, std_err, lower, upper."""
@@ -65,10 +60,14 @@ class DecisionCurve:
         """Each other strategy less the reference: time, strategy, threshold, difference … upper.
 
         Raises:
-            UnknownColumn: there is no such strategy.
+            BadRisks: there is no such strategy.
         """
         if reference not in self.strategies:
-            raise UnknownColumn(reference, nearest=self.strategies)
+            raise BadRisks(
+                reference,
+                reason="is no strategy",
+                remedy=f"choose {' or '.join(map(repr, self.strategies))}",
+            )
         base = self.strategies.index(reference)
         others = [i for i in range(len(self.strategies)) if i != base]
         difference = self.net_benefit[:, others] - self.net_benefit[:, [base]]
@@ -96,11 +95,16 @@ class DecisionCurve:
             }
         ).with_columns(pl.col(pl.Float64).fill_nan(None))
 
-    def __str__(self) -> str:
+    def options(self) -> Mapping[str, object]:
+        """What was chosen, under the names of the parameters."""
+        return {"draws": len(self.drawn), **super().options()}
+
+    def printed(self) -> list[str]:
+        """The net benefit at a few thresholds."""
         shown = self.table().filter(
             pl.col("threshold").is_in(self._shown()), pl.col("strategy") != TREAT_NONE
         )
-        return page(counted(self.n, None, self.missing.rows), grid(shown))
+        return [grid(shown)]
 
     def _shown(self) -> list[float]:
         """The thresholds that print: at most nine."""
@@ -145,11 +149,15 @@ def decision_curve(
     """
     found = predictions(formula, table, risks=risks, times=times, cause=cause)
     found.check_probabilities()
-    at = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
+    at = np.atleast_1d(floats("thresholds", thresholds))
     if not at.size or not (np.diff(at) > 0).all() or not ((at > 0) & (at < 1)).all():
         raise BadRisks(
             "thresholds", reason="do not ascend between 0 and 1", remedy="give risks such as 0.1"
         )
+    check_whole("draws", draws, least=0)
+    normal_quantile(level)
+    for taken in {TREAT_ALL, TREAT_NONE} & set(found.models):
+        raise BadRisks(taken, reason="is a strategy's name", remedy="name your model otherwise")
     ones, n = np.ones(len(found)), len(found)
     rng = np.random.default_rng(seed)
     weights = (np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(draws))

@@ -12,6 +12,7 @@ Statistics in Medicine 32:5381-5397, doi:10.1002/sim.5958.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,60 +27,38 @@ from haemony.analysis.prediction.censoring import (
     censoring_model,
     notes_on_weights,
     outcome_weights,
+    through_weights,
 )
 from haemony.analysis.prediction.estimates import Estimates, covariance_of_mean
 from haemony.analysis.prediction.faults import BadRisks, check_choice
+from haemony.analysis.prediction.judged import Judged
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.printing import counted, grid, page
+from haemony.analysis.survival.intervals import normal_quantile
 
 Controls = Literal["event-free or competing", "event-free"]
 
 
-@dataclass(frozen=True, eq=False)
-class Auc:
-    """Areas under time-dependent ROC curves.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Auc(Judged):
+    """Areas under time-dependent ROC curves; NaN at horizons without cases or controls.
 
     Attributes:
-        estimates: the areas and their covariance; NaN at horizons without cases or controls.
         cases: (T,) patients seen to have the event by each horizon.
         controls: (T,) patients seen to be controls there.
         controls_are: who a control is where risks compete.
-        censoring: the model of censoring.
-        variance: whether the standard errors account for its being estimated.
-        level: coverage of the limits.
-        n: patients judged.
-        missing: rows left out as incomplete.
-        notes: what a reader must know.
     """
 
-    estimates: Estimates
+    MEASURE = "auc"
     cases: Floats
     controls: Floats
     controls_are: Controls
-    censoring: Censoring
-    variance: Variance
-    level: float
-    n: int
-    missing: Missing
-    notes: tuple[str, ...]
 
-    def table(self) -> pl.DataFrame:
-        """One row per horizon and model: time, model, auc, std_err, lower, upper."""
-        return self.estimates.table("auc", self.level)
-
-    def differences(self) -> pl.DataFrame:
-        """Pairs of models: time, model, reference, difference, std_err, lower, upper, p."""
-        return self.estimates.differences(self.level)
-
-    def __str__(self) -> str:
-        parts = [grid(self.table())]
-        if len(self.estimates.models) > 1:
-            parts.append(grid(self.differences(), p_values=["p"]))
-        return page(counted(self.n, None, self.missing.rows), *parts, notes=self.notes)
+    def options(self) -> Mapping[str, object]:
+        """What was chosen, under the names of the parameters."""
+        return {"controls": self.controls_are, **super().options()}
 
 
 def auc(
@@ -128,6 +107,7 @@ def auc(
     )
     check_choice("controls", controls, ("event-free or competing", "event-free"))
     check_choice("variance", variance, ("full", "conservative"))
+    normal_quantile(level)
     model = censoring_model(found, censoring)
     parts = [_area(found, i, model, controls, variance) for i in range(len(found.times))]
     value, covariance, cases, others = (np.array(part) for part in zip(*parts, strict=True))
@@ -251,9 +231,7 @@ def _area(
     columns = [_share_of_pairs(risk, case, control) for risk in found.risks[:, :, horizon]]
     value = np.array([area for area, _ in columns])
     contributions = np.column_stack([contribution for _, contribution in columns])
-    influence = contributions
-    if variance == "full":
-        influence = contributions + model.influence(contributions, time)
+    influence = contributions + through_weights(contributions, model, time, variance)
     return value, covariance_of_mean(influence), *counts
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.model.errors import EnvironmentFault, HaemonyError
 
@@ -48,3 +51,28 @@ def check_choice(name: str, given: str, known: Sequence[str]) -> None:
         raise BadRisks(
             name, reason="is not a known choice", remedy=f"choose {' or '.join(map(repr, known))}"
         )
+
+
+def check_whole(name: str, given: object, *, least: int) -> None:
+    """Refuse a count that is no whole number from a least one on.
+
+    Raises:
+        BadRisks: it is none.
+    """
+    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
+    if not whole or int(str(given)) < least:
+        raise BadRisks(
+            name, reason=f"is no whole number from {least} on", remedy=f"give {max(least, 20)}"
+        )
+
+
+def floats(name: str, given: object) -> Floats:
+    """An array of numbers, NaN where missing.
+
+    Raises:
+        BadRisks: it holds something else.
+    """
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise BadRisks(name, reason="is not numeric", remedy="give numbers") from None

@@ -5,7 +5,8 @@ A learner sees training patients only; whatever it selects or tunes, it does the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -323,8 +324,13 @@ class FittedBy:
     predict: Callable[[Any, pl.DataFrame, Floats], Floats]
 
     def fit(self, table: pl.DataFrame) -> _Predicting:
-        """Train it."""
-        return _Predicting(self.train(table), self.predict)
+        """Train it.
+
+        Raises:
+            BadCovariate: the library fails; how is told, but not its words, which may hold values.
+        """
+        with _foreign("train"):
+            return _Predicting(self.train(table), self.predict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,9 +340,20 @@ class _Predicting:
 
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) what the function says."""
-        return np.asarray(
-            self.predict(self.model, table, np.atleast_1d(np.asarray(times, dtype=np.float64)))
-        )
+        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        with _foreign("predict"):
+            return np.asarray(self.predict(self.model, table, wanted), dtype=np.float64)
+
+
+@contextmanager
+def _foreign(name: str) -> Iterator[None]:
+    """Say which function of another library failed, and how, without its words."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise BadCovariate(
+            name, reason=f"raises {type(e).__name__}", remedy="try it on this table by itself"
+        ) from e
 
 
 def breslow(response: Surv, score: Floats) -> tuple[Floats, Floats]:

@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.prediction.faults import BadRisks
+from haemony.analysis.prediction.faults import BadRisks, floats
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing, complete, read
+from haemony.analysis.survival.data.formula import Missing, complete, known_columns, read
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv, distinct
 from haemony.analysis.survival.faults import (
@@ -27,7 +27,6 @@ from haemony.analysis.survival.faults import (
     BadResponse,
     BeyondFollowUp,
     NothingToAnalyse,
-    UnknownColumn,
 )
 
 Risks: TypeAlias = Mapping[str, str | Sequence[str] | ArrayLike]
@@ -174,7 +173,10 @@ def predictions(
     """
     if isinstance(formula, Predictions):
         return formula
-    if not risks:
+    if not isinstance(formula, str | Surv):
+        raise BadFormula(str(formula), reason="it is neither a text nor a Surv")
+    named = isinstance(risks, Mapping) and all(isinstance(name, str) for name in risks)
+    if not named or not risks:
         raise BadRisks("risks", reason="names no model", remedy='give risks={"name": column}')
     if isinstance(formula, str) and table is None:
         raise BadFormula(formula, reason="it comes without a table")
@@ -183,6 +185,10 @@ def predictions(
     n = len(formula) if isinstance(formula, Surv) else rows.height
     values = np.stack([_one_model(name, risks[name], rows, n, horizons.size) for name in risks])
     known = np.asarray(np.isfinite(values).all(axis=(0, 2)))
+    if not known.any():
+        raise NothingToAnalyse(
+            "no row has a predicted risk of every model", remedy="look at the models one by one"
+        )
     if isinstance(formula, Surv):
         response, x, kept, missing = _from_arrays(formula, known, covariates)
     else:
@@ -202,7 +208,7 @@ def predictions(
 
 
 def _horizons(times: ArrayLike | None) -> Floats:
-    given = np.atleast_1d(np.asarray([] if times is None else times, dtype=np.float64))
+    given = np.atleast_1d(floats("times", [] if times is None else times))
     if not given.size or given.ndim > 1 or not np.isfinite(given).all() or (given <= 0).any():
         raise BadRisks(
             "times", reason="are not positive horizons", remedy="give for example times=[365, 1826]"
@@ -224,13 +230,20 @@ def _one_model(
     if columns:
         values = _from_columns(columns, table)
     else:
-        values = np.asarray(given, dtype=np.float64)
+        values = floats(name, given)
         values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or len(values) != n or values.shape[1] not in (1, horizons):
         raise BadRisks(
             name,
             reason=f"has risks of shape {values.shape} for {n} rows and {horizons} horizons",
             remedy="give one risk per row, or one per row and horizon",
+        )
+    infinite = int(np.count_nonzero(np.isinf(values)))
+    if infinite:
+        raise BadRisks(
+            name,
+            reason=f"has {infinite} infinite risks",
+            remedy="give finite numbers, and nothing (null, NaN) where there is no prediction",
         )
     return np.broadcast_to(values, (n, horizons))
 
@@ -244,9 +257,7 @@ def _columns(given: str | Sequence[str] | ArrayLike) -> list[str]:
 
 
 def _from_columns(columns: list[str], table: pl.DataFrame) -> Floats:
-    for column in columns:
-        if column not in table.columns:
-            raise UnknownColumn(column, nearest=[])
+    for column in known_columns(columns, table.columns):
         if not (table[column].dtype.is_numeric() or table[column].dtype == pl.Boolean):
             raise BadRisks(column, reason="is not numeric", remedy="give risks as numbers")
     numbers = (table[column].cast(pl.Float64).fill_null(float("nan")) for column in columns)
@@ -262,6 +273,7 @@ def _from_table(
     model = read(formula)
     if model.strata or model.cluster or model.offset:
         raise BadFormula(formula, reason="its right side describes censoring by plain covariates")
+    known_columns(model.columns, table.columns)
     # Row numbers travel as weights, so that rows without a risk are counted with the incomplete.
     numbered = np.where(known, np.arange(1.0, len(known) + 1), np.nan)
     data = complete(
@@ -277,9 +289,7 @@ def _from_arrays(
 ) -> tuple[Surv, Floats, Integers, Missing]:
     """The same from a response and an array."""
     n, kept = len(response), np.flatnonzero(known)
-    if not kept.size:
-        raise NothingToAnalyse("no row has a predicted risk", remedy="check the arrays of risks")
-    x = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
+    x = np.zeros((n, 0)) if covariates is None else floats("covariates", covariates)
     if len(x) != n or not np.isfinite(x).all():
         raise BadRisks(
             "covariates",
@@ -296,7 +306,11 @@ def _cause(response: Surv, cause: str | None) -> int:
     if cause is None:
         return 1
     if cause not in response.states:
-        raise UnknownColumn(cause, nearest=response.states)
+        raise BadRisks(
+            cause,
+            reason="is no event of this follow-up",
+            remedy=f"choose {' or '.join(map(repr, response.states))}",
+        )
     return response.states.index(cause) + 1
 
 

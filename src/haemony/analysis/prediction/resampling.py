@@ -1,6 +1,7 @@
 """How well a recipe for a model does on patients it has not seen.
 
-Everything a learner does, selection and tuning included, happens inside each training part. The
+Everything a learner does, selection and tuning included, happens inside each training part. Over
+folds `split_validate` is cross-validation, over sources internal-external validation. The
 standard error over random splits is that of Nadeau and Bengio, because training parts overlap; the
 interval of optimism-corrected measures shifts the bootstrap interval of the apparent one.
 
@@ -21,18 +22,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.prediction.faults import BadRisks, BadSplits, NoFitSucceeded
+from haemony.analysis.prediction.faults import BadRisks, BadSplits, NoFitSucceeded, floats
 from haemony.analysis.prediction.learners import Learner, RiskModel, ScoreModel
 from haemony.analysis.prediction.measures import Measure, measure_named
 from haemony.analysis.prediction.predictions import TINY, Predictions, predictions
 from haemony.analysis.prediction.splits import Split, Splits
-from haemony.analysis.prediction.validated import BootstrapValidated, CrossValidated
+from haemony.analysis.prediction.validated import BootstrapValidated, SplitValidated
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.frames import Tabular, polars_table
+from haemony.analysis.survival.intervals import normal_quantile
 from haemony.model.errors import HaemonyError
 
 
-def cross_validate(
+def split_validate(
     formula: str,
     table: Tabular,
     learners: Mapping[str, Learner],
@@ -42,7 +44,7 @@ def cross_validate(
     times: ArrayLike | None = None,
     cause: str | None = None,
     level: float = 0.95,
-) -> CrossValidated:
+) -> SplitValidated:
     """Fit learners to each training part and judge them on the test part.
 
     A learner that fails in a split is noted and counts there for nobody; patients for whom a
@@ -65,28 +67,33 @@ def cross_validate(
     >>> from haemony.analysis.prediction.learners import CoxLearner
     >>> table = pl.DataFrame({"days": range(1, 41), "died": [1, 1, 0, 1] * 10,
     ...     "x": [9, 7, 8, 5] * 5 + [3, 6, 2, 1] * 5})
-    >>> found = cross_validate("Surv(days, died) ~ 1", table,
+    >>> found = split_validate("Surv(days, died) ~ 1", table,
     ...     {"cox": CoxLearner("Surv(days, died) ~ x")}, splits=Splits.folds(40, 4, seed=1))
     >>> found.summary()["splits"].item()
     4
     """
+    normal_quantile(level)
     task = _task(formula, table, learners, measure, times, cause)
     task.check(splits)
     shape = (len(splits), len(task.times), len(learners))
     value, std_err = np.full(shape, np.nan), np.full(shape, np.nan)
+    missing = np.zeros(len(splits), dtype=np.intp)
     notes: list[str] = []
     for s, part in enumerate(splits.parts):
         risks = task.fitted(part, notes)
-        value[s], std_err[s] = task.judged(risks, part.test, part.name, notes)
+        found = task.judged(risks, part.test, part.name, notes)
+        value[s], std_err[s], missing[s] = found.value, found.std_err, found.missing
     task.check_success(value, notes)
-    return CrossValidated(
+    return SplitValidated(
         learners=tuple(learners),
         measure=task.measure.name,
         splits=splits,
         times=task.times,
         value=value,
         std_err=std_err,
+        bounds=(task.measure.lowest, task.measure.highest),
         level=level,
+        missing=missing,
         notes=tuple(notes),
     )
 
@@ -105,7 +112,7 @@ def bootstrap_validate(
 ) -> BootstrapValidated:
     """Correct the apparent performance of learners for optimism, and estimate .632 and .632+.
 
-    The arguments are those of `cross_validate`.
+    The arguments are those of `split_validate`.
 
     Args:
         formula: by which predictions are judged.
@@ -126,32 +133,53 @@ def bootstrap_validate(
     >>> bool(found.corrected[0, 0] == found.apparent[0, 0] - found.optimism[0, 0])
     True
     """
+    normal_quantile(level)
     task = _task(formula, table, learners, measure, times, cause)
     n = task.table.height
     splits = draws if isinstance(draws, Splits) else Splits.bootstraps(n, draws, seed=seed)
     task.check(splits)
     everybody, notes = np.arange(n), list[str]()
     risks = task.fitted(Split("all patients", everybody, everybody), notes)
-    apparent, _ = task.judged(risks, everybody, "all patients", notes)
-    task.check_success(apparent, notes)
+    apparent = task.judged(risks, everybody, "all patients", notes)
+    task.check_success(apparent.value, notes)
     parts = []
     for part in splits.parts:
         again = task.fitted(part, notes)
         rows = (part.train, everybody, part.test)
-        parts.append([task.judged(again, chosen, part.name, notes)[0] for chosen in rows])
+        parts.append([task.judged(again, chosen, part.name, notes).value for chosen in rows])
     drawn, tested, left_out = np.moveaxis(np.array(parts), 1, 0)
     return BootstrapValidated(
         learners=tuple(learners),
         measure=task.measure.name,
         times=task.times,
-        apparent=apparent,
+        apparent=apparent.value,
         drawn=drawn,
         tested=tested,
         left_out=left_out,
         no_information=task.without_information(risks),
         level=level,
+        n=n - apparent.missing,
+        missing=apparent.missing,
         notes=tuple(notes),
     )
+
+
+UNDEFINED = "the measure is not defined there, for want of pairs, cases or controls"
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What some rows say of the learners.
+
+    Attributes:
+        value: (T, M) the measure; NaN where a learner failed.
+        std_err: (T, M) its standard errors.
+        missing: rows left out as incomplete, or without a prediction.
+    """
+
+    value: Floats
+    std_err: Floats
+    missing: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +195,8 @@ class _Task:
 
     def check(self, splits: Splits) -> None:
         """Refuse splits of another table."""
+        if not isinstance(splits, Splits):
+            raise BadSplits("splits", reason="are no Splits", remedy="make them by Splits.holdouts")
         if splits.n != self.table.height:
             raise BadSplits(
                 "splits",
@@ -187,20 +217,21 @@ class _Task:
 
     def judged(
         self, risks: Mapping[str, Floats], rows: Integers, where: str, notes: list[str]
-    ) -> tuple[Floats, Floats]:
-        """The measure (T, M) over some rows and its standard errors (T, M)."""
+    ) -> _Part:
+        """The measure over some rows."""
         value = np.full((len(self.times), len(self.learners)), np.nan)
         std_err = value.copy()
         if not risks:
-            return value, std_err
+            return _Part(value, std_err)
         try:
-            found = self.measure.estimate(self._laid_out(risks, rows))
+            found = self._laid_out(risks, rows)
+            estimates = self.measure.estimate(found)
         except HaemonyError as error:
             notes.append(f"nothing could be judged in {where}: {error}")
-            return value, std_err
+            return _Part(value, std_err)
         place = [list(self.learners).index(name) for name in risks]
-        value[:, place], std_err[:, place] = found.value, found.std_err
-        return value, std_err
+        value[:, place], std_err[:, place] = estimates.value, estimates.std_err
+        return _Part(value, std_err, found.missing.rows)
 
     def without_information(self, risks: Mapping[str, Floats]) -> Floats:
         """(T, M) the measure if predictions told nothing."""
@@ -218,11 +249,11 @@ class _Task:
         ):
             if nothing:
                 tries = 1 if value.ndim == 2 else len(value)
-                raise NoFitSucceeded(name, splits=tries, first=notes[0] if notes else "no measure")
+                raise NoFitSucceeded(name, splits=tries, first=notes[0] if notes else UNDEFINED)
 
     def _predicted(self, model: RiskModel | ScoreModel) -> Floats:
         if isinstance(model, ScoreModel) and not self.measure.needs_risks:
-            return model.score(self.table)[:, None]
+            return self._usable(np.asarray(model.score(self.table))[..., None])
         if not isinstance(model, RiskModel):
             raise BadRisks(
                 "learner",
@@ -233,7 +264,21 @@ class _Task:
             raise BadRisks(
                 "times", reason="are needed by a learner of risks", remedy="give a horizon"
             )
-        return model.risk(self.table, self.times)
+        return self._usable(np.asarray(model.risk(self.table, self.times)))
+
+    def _usable(self, predicted: Floats) -> Floats:
+        """What a learner predicts, NaN where it does not; refused in another shape, or infinite."""
+        if predicted.ndim != 2 or len(predicted) != self.table.height:
+            raise BadRisks(
+                "learner",
+                reason=f"gives shape {predicted.shape} for {self.table.height} rows",
+                remedy="give one row per patient, and one column per horizon",
+            )
+        if np.isinf(predicted).any():
+            raise BadRisks(
+                "learner", reason="predicts infinite numbers", remedy="give it fewer covariates"
+            )
+        return predicted
 
     def _laid_out(self, risks: Mapping[str, Floats], rows: Integers) -> Predictions:
         table = self.table[rows]
@@ -257,5 +302,8 @@ def _task(
         raise BadRisks("learners", reason="are none", remedy='give learners={"name": learner}')
     if times is None and (chosen.needs_risks or chosen.name == "auc"):
         raise BadRisks("times", reason=f"are needed by {chosen.name}", remedy="give a horizon")
-    at = np.atleast_1d(np.asarray(np.nan if times is None else times, dtype=np.float64))
+    for name, learner in learners.items():
+        if not hasattr(learner, "fit"):
+            raise BadRisks(name, reason="has no fit(table)", remedy="give a learner")
+    at = np.atleast_1d(floats("times", np.nan if times is None else times))
     return _Task(formula, polars_table(table), learners, chosen, at, cause)

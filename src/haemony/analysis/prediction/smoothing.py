@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.arrays import Flags, Floats
 
 KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 """The quantiles at which knots stand, by their number."""
@@ -20,13 +20,22 @@ STEPS, HALVINGS, TOLERANCE, SLACK = 100, 30, 1e-12, 1e-12
 
 
 def cloglog(risk: Floats) -> Floats:
-    """The complementary log-log of risks, which are moved off 0 and 1 by a hair.
+    """The complementary log-log of risks; those of 0 and 1 count as a hair off.
 
     >>> cloglog(np.array([1 - np.exp(-1.0)])).round(12)
     array([0.])
     """
     inside = np.clip(risk, SMALLEST, 1 - SMALLEST)
     return np.asarray(np.log(-np.log1p(-inside)))
+
+
+def on_the_scale(risk: Floats) -> Flags:
+    """(n,) whether risks lie between 0 and 1, where the complementary log-log is finite.
+
+    >>> on_the_scale(np.array([0.0, 0.3, 1.0])).tolist()
+    [False, True, False]
+    """
+    return np.asarray((risk > SMALLEST) & (risk < 1 - SMALLEST))
 
 
 def knots_for(values: Floats, count: int) -> Floats:

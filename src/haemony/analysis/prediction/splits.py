@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.prediction.faults import BadSplits
+from haemony.analysis.prediction.faults import BadSplits, check_whole, floats
 from haemony.analysis.survival.data.arrays import Integers
 
 Kind = Literal["folds", "holdouts", "bootstraps", "sources"]
@@ -74,7 +74,9 @@ class Splits:
         >>> sorted(len(part.test) for part in Splits.folds(10, 3, seed=1).parts)
         [3, 3, 4]
         """
-        if not 2 <= count <= n or repeats < 1:
+        check_whole("count", count, least=2)
+        check_whole("repeats", repeats, least=1)
+        if count > n:
             raise BadSplits(
                 "folds", reason=f"cannot be {count} of {n} rows", remedy="take 2 or more, up to n"
             )
@@ -101,8 +103,9 @@ class Splits:
         >>> [len(part.test) for part in Splits.holdouts(10, 2, seed=1).parts]
         [2, 2]
         """
-        tested = round(n * share)
-        if not 0 < tested < n or count < 1:
+        check_whole("count", count, least=1)
+        tested = round(n * float(floats("share", share)))
+        if not 0 < tested < n:
             raise BadSplits(
                 "share", reason=f"of {share:g} leaves nobody on one side", remedy="take about 0.2"
             )
@@ -124,8 +127,9 @@ class Splits:
         >>> len(Splits.bootstraps(10, 1, seed=1).parts[0].train)
         10
         """
-        if n < 2 or count < 1:
-            raise BadSplits("draws", reason="need rows and a number", remedy="draw at least once")
+        check_whole("draws", count, least=1)
+        if n < 2:
+            raise BadSplits("draws", reason="need two rows", remedy="give more patients")
         rng = np.random.default_rng(seed)
         parts = []
         for i in range(count):
@@ -138,10 +142,21 @@ class Splits:
     def by_source(cls, labels: ArrayLike) -> Self:
         """Each source, such as a trial, tested once on a model that never saw it.
 
+        Raises:
+            BadSplits: there is one source, or some rows have none.
+
         >>> [part.name for part in Splits.by_source(["98A", "98B", "98A"]).parts]
         ['98A', '98B']
         """
         values = np.asarray(labels)
+        known = pl.Series(values.tolist(), strict=False)
+        unknown = (known.fill_nan(None) if known.dtype.is_float() else known).null_count()
+        if unknown:
+            raise BadSplits(
+                "sources",
+                reason=f"are unknown in {unknown} rows",
+                remedy="leave these rows out, or give them a source of their own",
+            )
         names = np.unique(values)
         if names.size < 2:
             raise BadSplits(

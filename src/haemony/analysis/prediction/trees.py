@@ -113,6 +113,14 @@ class TreesModel:
         return risk_of_scores(self.score(table), self.times, self.hazard, times)
 
 
+def installed() -> str:
+    """The version of the library; empty where it is not installed."""
+    try:
+        return str(_xgboost().__version__)
+    except MissingLibrary:
+        return ""
+
+
 def _xgboost() -> Any:  # noqa: ANN401 a module without types
     try:
         return importlib.import_module("xgboost")

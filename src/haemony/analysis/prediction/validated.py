@@ -13,14 +13,15 @@ import numpy as np
 import polars as pl
 from scipy.stats import t as student
 
+from haemony.analysis.prediction.judged import said_of_options
 from haemony.analysis.prediction.splits import Splits
-from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.printing import grid, page
+from haemony.analysis.survival.printing import counted, grid, page
 
 
 @dataclass(frozen=True, eq=False)
-class CrossValidated:
+class SplitValidated:
     """What learners reached in the test part of each split.
 
     Attributes:
@@ -30,7 +31,9 @@ class CrossValidated:
         times: (T,) horizons; NaN stands for the last event of each test part.
         value: (S, T, M) the measure; NaN where a learner failed.
         std_err: (S, T, M) its standard error within the test part.
+        bounds: the least and the greatest value of the measure, to which limits are cut.
         level: coverage of the limits.
+        missing: (S,) rows of each test part left out as incomplete, or without a prediction.
         notes: which learner failed where, and why.
     """
 
@@ -40,7 +43,9 @@ class CrossValidated:
     times: Floats
     value: Floats
     std_err: Floats
+    bounds: tuple[float, float]
     level: float
+    missing: Integers
     notes: tuple[str, ...]
 
     def table(self) -> pl.DataFrame:
@@ -55,8 +60,8 @@ class CrossValidated:
                 "n_test": len(part.test),
                 self.measure: self.value[s, t, m],
                 "std_err": self.std_err[s, t, m],
-                "lower": self.value[s, t, m] - half[s, t, m],
-                "upper": self.value[s, t, m] + half[s, t, m],
+                "lower": np.maximum(self.value[s, t, m] - half[s, t, m], self.bounds[0]),
+                "upper": np.minimum(self.value[s, t, m] + half[s, t, m], self.bounds[1]),
             }
             for (s, part), (t, time), (m, learner) in product(
                 enumerate(self.splits.parts), enumerate(self.times), enumerate(self.learners)
@@ -87,9 +92,11 @@ class CrossValidated:
         )
 
     def __str__(self) -> str:
-        return page(
-            f"{len(self.splits)} {self.splits.kind}", grid(self.summary()), notes=self.notes
-        )
+        parts = f"{len(self.splits)} {self.splits.kind} of {self.splits.n:,} rows"
+        if self.missing.any():
+            parts += f" ({int(self.missing.sum()):,} left out in test parts: incomplete)"
+        options = said_of_options({"measure": self.measure, "level": self.level})
+        return page([parts, options], grid(self.summary()), notes=self.notes)
 
     def _counted(self, t: int, m: int) -> int:
         return int(np.count_nonzero(np.isfinite(self.value[:, t, m])))
@@ -112,9 +119,15 @@ class CrossValidated:
         reach = student.ppf(1 - tail, count - 1) * std_err if count > 1 else np.nan
         centre = found[name]
         p = 2 * student.sf(abs(centre) / std_err, count - 1) if std_err > 0 else np.nan
+        span = self.bounds[1] - self.bounds[0]
+        least, greatest = (-span, span) if name == "difference" else self.bounds
         return (
             found
-            | {"std_err": std_err, "lower": centre - reach, "upper": centre + reach}
+            | {
+                "std_err": std_err,
+                "lower": np.maximum(centre - reach, least),
+                "upper": np.minimum(centre + reach, greatest),
+            }
             | {"lower_percentile": percentiles[0], "upper_percentile": percentiles[1]}
             | ({"p": p} if name == "difference" else {})
         )
@@ -134,6 +147,8 @@ class BootstrapValidated:
         left_out: (B, T, M) of each draw's model on the patients not drawn.
         no_information: (T, M) if outcomes had nothing to do with predictions.
         level: coverage of the limits.
+        n: patients on whom the models of all patients were judged.
+        missing: rows left out there as incomplete, or without a prediction.
         notes: which learner failed where, and why.
     """
 
@@ -146,6 +161,8 @@ class BootstrapValidated:
     left_out: Floats
     no_information: Floats
     level: float
+    n: int
+    missing: int
     notes: tuple[str, ...]
 
     @property
@@ -215,8 +232,9 @@ class BootstrapValidated:
         return _rows(rows)
 
     def __str__(self) -> str:
-        said = f"{len(self.drawn)} bootstrap samples"
-        return page(said, grid(self.table()), notes=self.notes)
+        said = f"{counted(self.n, None, self.missing)}, {len(self.drawn)} bootstrap samples"
+        options = said_of_options({"measure": self.measure, "level": self.level})
+        return page([said, options], grid(self.table()), notes=self.notes)
 
 
 def _mean(values: Floats) -> Floats:

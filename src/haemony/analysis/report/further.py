@@ -27,7 +27,7 @@ from haemony.analysis.evidence import (
     WeightedFound,
     WeightedPair,
 )
-from haemony.analysis.freezing import Deviation, Frozen
+from haemony.analysis.freezing import Deviation, Frozen, Runs
 from haemony.analysis.multistate import Occupation
 from haemony.analysis.report.cells import HIDDEN, shown, shown_row
 from haemony.analysis.report.values import (
@@ -81,7 +81,7 @@ def further(evidence: Evidence) -> Document:
         "weighted": [weighted_of(found, words, least, unit) for found in evidence.weighted],
         "sensitivity": [sensitivity_of(s, words, least) for s in evidence.sensitivities],
         "cautions": [caution_of(caution) for caution in evidence.cautions],
-        "frozen": None if evidence.frozen is None else frozen_of(evidence.frozen),
+        "frozen": None if evidence.frozen is None else frozen_of(evidence.frozen, evidence.earlier),
         "deviations": [deviation_of(one) for one in evidence.deviations],
     }
 
@@ -417,6 +417,7 @@ def _predicted(found: Predicted, least: int) -> Document:
     sizes = shown_row([one.n for one in found.left_out], least)
     return {
         "model": found.model,
+        "note": found.note,
         "splits": found.splits,
         **{
             key: number(getattr(found, key))
@@ -549,11 +550,12 @@ def caution_of(caution: Caution) -> Document:
     }
 
 
-def frozen_of(frozen: Frozen) -> Document:
-    """The record of a frozen plan."""
+def frozen_of(frozen: Frozen, earlier: Runs | None) -> Document:
+    """The record of a frozen plan, and the runs that came before it."""
     return {
         "at": frozen.at,
         "seen": frozen.seen,
+        "earlier": None if earlier is None else {**asdict(earlier), "words": earlier.words},
         "sha256": frozen.sha256,
         "haemony": frozen.haemony,
         "signed_by": frozen.public_key,

@@ -30,10 +30,22 @@ class BadTable(UsageError):
 class UnknownColumn(UsageError):
     """A formula names a column that the table does not have."""
 
-    def __init__(self, column: str, *, nearest: Sequence[str]) -> None:
-        self.column, self.nearest = column, tuple(nearest)
+    def __init__(self, column: str, *, nearest: Sequence[str], known: Sequence[str] = ()) -> None:
+        self.column, self.nearest, self.known = column, tuple(nearest), tuple(known)
         hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
-        super().__init__(f"the table has no column {column!r}{hint}")
+        super().__init__(f"the table has no column {column!r}{hint or _said_of(self.known)}")
+
+
+LISTED = 12
+"""How many columns a refusal lists."""
+
+
+def _said_of(known: Sequence[str]) -> str:
+    """What there is, when nothing has a name like it."""
+    listed = ", ".join(map(repr, known[:LISTED]))
+    more = len(known) - LISTED
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f"; it has {listed}{rest}" if known else ""
 
 
 class BadResponse(UsageError):

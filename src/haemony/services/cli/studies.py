@@ -118,7 +118,7 @@ def freeze(
         typer.Option(
             "--workspace",
             "-w",
-            help="Sign the record with the key of this workspace.",
+            help="Sign with the key of this workspace, and ask it for earlier runs.",
         ),
     ] = None,
     release: Annotated[
@@ -130,20 +130,27 @@ def freeze(
     """Freeze a plan: its hash, its text and the time are kept beside it.
 
     Every later change of the plan is listed by the report. The record says that no data were seen,
-    or which release could be.
+    which release could be, or how often the workspace ran the question before.
     """
     output = Output(json)
     asked = study.load(protocol)
     home = None if workspace is None else Workspace(workspace)
     signer = None if home is None else Signer(home.keys.secret("signing"))
-    seen = study.BEFORE
+    seen = []
     if release is not None:
         known = "" if home is None else f", manifest {home.lake.release(release).manifest.sha256}"
-        seen = f"after release {release}{known} could be seen"
-    frozen = study.freeze(asked, datetime.now(UTC), seen=seen, signer=signer)
+        seen.append(f"after release {release}{known} could be seen")
+    runs = None if home is None else study.earlier_runs(asked, home.governance)
+    if runs:
+        seen.append(runs.words)
+    frozen = study.freeze(
+        asked, datetime.now(UTC), seen=", ".join(seen) or study.BEFORE, signer=signer
+    )
     path = study.write_record(frozen, study.file_of(protocol).parent)
     output.say(f"Frozen {frozen.at}, {frozen.seen}: [bold]{frozen.sha256}[/]")
     output.say(f"Keep [bold]{path}[/] beside the protocol; publish the hash to prove the date.")
+    if home is None:
+        output.say("Nobody was asked whether the question had been run before: give -w for that.")
     output.value(
         {"record": str(path), "sha256": frozen.sha256, "at": frozen.at, "seen": frozen.seen}
     )
@@ -162,14 +169,15 @@ def run(
 ) -> None:
     """Run a study: cohort, analyses, warnings, and the source of every number."""
     output = Output(json)
-    lake = Workspace(workspace).lake
+    home = Workspace(workspace)
+    lake = home.lake
     there = study.file_of(protocol).is_file()
     ships = None if there else study.packaged(str(protocol), lake.latest().disease)
     asked = ships or study.load(protocol)
     frozen = None if ships else study.read_record(study.file_of(protocol).parent)
     release = lake.release(asked.release)
     with output.progress("running the study") as watch:
-        result = study.run(asked, release, watch=watch, frozen=frozen)
+        result = study.run(asked, release, watch=watch, frozen=frozen, ledger=home.governance)
         written = result.write(out)
     _tell(result, output)
     output.say(f"Open [bold]{out / 'report.html'}[/]")

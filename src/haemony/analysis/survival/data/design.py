@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import TRANSFORMS, Model, levels
-from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
+from haemony.analysis.survival.data.formula import TRANSFORMS, Model, known_columns, levels
+from haemony.analysis.survival.faults import BadCovariate
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,7 @@ class Design:
             UnknownColumn: the table lacks a covariate.
             BadCovariate: a covariate is missing, or has a level that the fit never saw.
         """
-        for name in self.columns:
-            if name not in table.columns:
-                raise UnknownColumn(name, nearest=[])
+        for name in known_columns(self.columns, table.columns):
             _check_new(table[name], self.categories.get(name))
         return _finite(_build(self._spec, table, self.categories, self.columns), self)
 

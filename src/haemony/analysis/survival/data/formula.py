@@ -264,7 +264,7 @@ def known_columns(needed: Sequence[str], present: Sequence[str]) -> Sequence[str
     for column in needed:
         if column not in present:
             near = difflib.get_close_matches(column, present, n=2)
-            raise UnknownColumn(column, nearest=near)
+            raise UnknownColumn(column, nearest=near, known=present)
     return needed
 
 
