@@ -497,7 +497,7 @@ def test_what_is_no_finite_number_is_refused() -> None:
     ("options", "words"),
     [
         ({"level": 2}, "'level' is not between 0 and 1"),
-        ({"level": "high"}, "'level' is not between 0 and 1"),
+        ({"level": "high"}, "'level' holds something else than numbers"),
         ({"risks": "risk"}, "'risks' names no model"),
         ({"risks": ["risk"]}, "'risks' names no model"),
         ({"risks": {3: "risk"}}, "'risks' names no model"),

@@ -193,7 +193,8 @@ def test_late_entry_is_modelled() -> None:
     [
         ({"given": "study"}, r"given: holds 'study', whose groups are compared"),
         ({"given": ""}, r"given: names no element"),
-        ({"given": "NPM1 + strata(sex)"}, r"given: holds strata, a cluster"),
+        ({"given": "NPM1 + strata(sex)"}, r"given: holds more than covariates"),
+        ({"given": "NPM1 + ridge(sex, theta=1)"}, r"given: holds a penalty"),
         ({"estimand": "all"}, r"estimand: is 'all'; choose one of ate, att"),
         ({"truncate": (0.1,)}, r"truncate: is not a pair of quantiles"),
         ({"truncate": (0.5, 1.5)}, r"truncate: is not a pair of quantiles"),

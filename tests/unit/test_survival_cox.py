@@ -343,7 +343,7 @@ def test_what_cannot_be_fitted_is_said(given: dict[str, object], message: str) -
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"covariates": ["a"] * 12}, "'covariates' are not all numbers"),
+        ({"covariates": ["a"] * 12}, "'covariates' holds something else than numbers"),
         ({"covariates": [np.nan] * 12}, "'covariates' hold missing"),
         ({"covariates": [1e200] * 12}, "'x1' has numbers beyond"),
         ({"weights": [np.nan] * 12}, "'weights' hold missing"),

@@ -245,8 +245,6 @@ def _baseline_uses(answers: Answers) -> Iterator[_Use]:
     for part in answers.subgroups:
         names = (part.block.effect, *part.block.within, *covariates(part.block.adjust))
         yield part.block.key, part.block.title, part.clock, names
-    for predicted in answers.predictions:
-        yield predicted.block.key, predicted.block.title, predicted.clock, predicted.block.inputs
     for dependent in answers.time_dependent:
         names = covariates(dependent.block.adjust)
         yield dependent.block.key, dependent.block.title, dependent.clock, names

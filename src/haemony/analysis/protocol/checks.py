@@ -108,11 +108,10 @@ def _check_prediction(block: PredictionBlock) -> None:
 def _check_weighted(block: WeightedBlock) -> None:
     """Refuse weights from nothing, from the group itself, or for nobody known."""
     names = covariates(block.given)
-    model = read(f"Surv(days, event) ~ {block.given or 1}")
-    if set(model.columns[2:]) - set(names) or model.ridges:
+    if read(f"Surv(days, event) ~ {block.given or 1}").ridges:
         raise BadProtocol(
             f"{block.key}.given",
-            "holds strata, a cluster, an offset or a penalty",
+            "holds a penalty",
             "name elements and their transformations alone",
         )
     if not names or block.by in names:
@@ -181,6 +180,6 @@ def _check_formula(key: str, terms: str) -> None:
         raise BadProtocol(
             key,
             "holds more than covariates",
-            "take strata out of it and write strata = [...]; cluster, offset and frailty have no "
-            "place in a study",
+            "take strata out of it and write strata = [...] where the block has that key; cluster, "
+            "offset and frailty have no place in a study",
         )

@@ -30,11 +30,12 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
 from haemony.analysis.survival.data.frames import PandasLike, Tabular, numbers, polars_table
+from haemony.analysis.survival.data.given import finite, moments
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood
+from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood, check_near
 from haemony.analysis.survival.regression.newton import Maximum, inverse, maximise, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, Ties
 from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets
@@ -168,8 +169,10 @@ class FineGray:
             strata: (m,) stratum labels such as "study=07-04"; read from a table by itself.
         """
         x, codes = self._read_rows(rows, strata)
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        relative = np.exp((x - self.data.cox.means) @ self.coefficients)
+        wanted = moments(times)
+        predictors = (x - self.data.cox.means) @ self.coefficients
+        check_near(predictors)
+        relative = np.exp(predictors)
         hazards = np.vstack([self._hazard_at(code, wanted) for code in range(len(self._labels))])
         incidence = -np.expm1(-relative[:, None] * hazards[codes])
         return pl.DataFrame(
@@ -205,7 +208,7 @@ class FineGray:
                 of = groups_of(table, columns)
                 given = [of.labels[code] for code in of.codes]
         else:
-            x = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+            x = np.atleast_2d(finite(rows, "rows"))
         if x.shape[1] != len(self.names):
             raise BadCovariate(
                 "rows",

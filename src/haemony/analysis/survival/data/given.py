@@ -24,7 +24,27 @@ def figures(values: ArrayLike, name: str, *, remedy: str = "give numbers") -> Fl
         raise BadCovariate(name, reason="has rows of different lengths", remedy=remedy) from error
     if array.dtype.kind not in "iuf":
         raise BadCovariate(name, reason="holds something else than numbers", remedy=remedy)
-    return array.astype(np.float64)
+    return np.asarray(array, dtype=np.float64)
+
+
+def finite(values: ArrayLike, name: str) -> Floats:
+    """What was given as floats of the same shape, truth values as 0 and 1.
+
+    Raises:
+        BadCovariate: it holds texts or dates, or numbers are missing or infinite.
+
+    >>> finite([True, False], "treated")
+    array([1., 0.])
+    """
+    array = np.asarray(values)
+    found = figures(array.astype(np.float64) if array.dtype.kind == "b" else array, name)
+    if not np.isfinite([found.min(initial=0.0), found.max(initial=0.0)]).all():
+        raise BadCovariate(
+            name,
+            reason="hold missing or infinite values",
+            remedy="leave these rows out, or impute them",
+        )
+    return found
 
 
 def moments(times: ArrayLike, name: str = "times") -> Floats:

@@ -22,7 +22,8 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
-from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
+from haemony.analysis.survival.data.frames import Tabular, is_table, numbers, polars_table
+from haemony.analysis.survival.data.given import finite, moments
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
@@ -41,6 +42,9 @@ from haemony.analysis.survival.regression.risk_sets import RiskSets
 from haemony.analysis.survival.regression.sandwich import Shares
 from haemony.analysis.survival.regression.scaled import Peak, Scaled, around_means
 from haemony.analysis.survival.regression.shared_frailty import FrailtyEffects, fit_shared
+
+FARTHEST = 700.0
+"""Linear predictors beyond this have no exponential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,8 @@ class CoxFit:
         The variance is that of Tsiatis (1981) as extended to tied deaths by Therneau and Grambsch.
         """
         x, codes = self.read_rows(rows, strata)
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        check_near((x - self.means) @ self.coefficients)
+        wanted = moments(times)
         parts = [
             self._predict_one(i, x[i] - self.means, int(codes[i]), wanted, conf_type, level)
             for i in range(len(x))
@@ -264,7 +269,7 @@ class CoxFit:
     def covariates_of(self, rows: Tabular | ArrayLike) -> Floats:
         """Covariates (m, p) of new patients, from a table or as given."""
         if not is_table(rows):
-            x = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+            x = np.atleast_2d(finite(np.asarray(rows), "rows"))
             if x.shape[1] != len(self.names):
                 raise BadCovariate(
                     "rows",
@@ -274,7 +279,8 @@ class CoxFit:
             return x
         table = polars_table(rows)
         if self.design is None:
-            return table.select(known_columns(self.names, table.columns)).to_numpy().astype(float)
+            known_columns(self.names, table.columns)
+            return np.column_stack([numbers(table[name]) for name in self.names])
         return self.design.matrix(table)
 
     def _strata(self, rows: Tabular | ArrayLike, given: Sequence[str] | None, m: int) -> Integers:
@@ -435,6 +441,21 @@ def fit_cox(
         penalty=top.penalty,
         frailty=effects,
     )
+
+
+def check_near(predictors: Floats) -> None:
+    """Refuse patients so unlike those of a fit that their hazard is beyond any number.
+
+    Raises:
+        BadCovariate: a linear predictor (m,) is no finite number, or has no exponential.
+    """
+    far = int(np.count_nonzero(~(np.abs(predictors) < FARTHEST)))
+    if far:
+        raise BadCovariate(
+            "rows",
+            reason=f"hold {far} patients whose hazard would be beyond any number",
+            remedy="check the units of their covariates, and codes that stand for unknown",
+        )
 
 
 def require_residuals(fit: CoxFit) -> None:

@@ -24,8 +24,9 @@ from haemony.analysis.survival.data.formula import (
     positive_weights,
 )
 from haemony.analysis.survival.data.frames import Tabular, numbers
+from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.data.sample import column
+from haemony.analysis.survival.data.sample import column, column_of
 from haemony.analysis.survival.faults import (
     BadCovariate,
     ConstantCovariate,
@@ -154,7 +155,7 @@ def from_arrays(
         BadCovariate: an array does not fit the follow-ups, or holds what is no finite number.
     """
     n = len(response)
-    x = np.zeros((n, 0)) if covariates is None else real(covariates, "covariates")
+    x = np.zeros((n, 0)) if covariates is None else finite(covariates, "covariates")
     x = x[:, None] if x.ndim == 1 else x
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(x.shape[-1]))
     if x.shape != (n, len(labels)):
@@ -163,8 +164,6 @@ def from_arrays(
             reason=f"have shape {x.shape} beside {n} follow-ups and {len(labels)} names",
             remedy="give one row per follow-up and one name per column",
         )
-    known = column(offset, "offset", n)
-    counted = column(weights, "weights", n)
     within = column(cluster, "cluster", n)
     data = CoxData(
         response=response,
@@ -174,9 +173,11 @@ def from_arrays(
         strata=groups_from(column(strata, "strata", n), n),
         cluster=None if within is None else groups_from(within, n).codes,
         weights=constant(1.0, n)
-        if counted is None
-        else positive_weights(real(counted, "weights"), "weights"),
-        offset=constant(0.0, n) if known is None else real(known, "offset"),
+        if weights is None
+        else positive_weights(finite(column_of(weights, "weights", n), "weights"), "weights"),
+        offset=constant(0.0, n)
+        if offset is None
+        else finite(column_of(offset, "offset", n), "offset"),
     )
     _check_range(data)
     return data
@@ -195,27 +196,6 @@ def _check_range(data: CoxData) -> None:
             reason=f"has numbers beyond {FARTHEST:g}, whose squares cannot be held",
             remedy="give it in a larger unit, or look for codes that stand for unknown",
         )
-
-
-def real(values: ArrayLike, name: str) -> Floats:
-    """An array of finite numbers.
-
-    Raises:
-        BadCovariate: something else is among them.
-    """
-    try:
-        found = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise BadCovariate(
-            name, reason="are not all numbers", remedy="code them as numbers"
-        ) from None
-    if not np.isfinite([found.min(initial=0.0), found.max(initial=0.0)]).all():
-        raise BadCovariate(
-            name,
-            reason="hold missing or infinite values",
-            remedy="leave these rows out, or impute them",
-        )
-    return found
 
 
 def with_options(data: CoxData, robust: bool | None, bias: Bias) -> CoxData:
