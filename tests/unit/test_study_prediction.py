@@ -198,6 +198,16 @@ def test_a_number_is_no_group_to_leave_out() -> None:
         found(block)
 
 
+def test_a_text_of_few_values_is_a_category() -> None:
+    """The trial: a column for each value but the first; a remark for each patient is none."""
+    block = replace(BLOCK, groups={"a": ("sex", "study")}, logarithms=(), ordered=(), leave_out="")
+    remarks = patients().with_columns(study=pl.format("remark {}", pl.int_range(pl.len())))
+
+    assert found(block).columns == 1 + 2
+    with pytest.raises(study.BadProtocol, match="'study' is of type text; name numbers"):
+        found(block, remarks)
+
+
 LISTS = st.lists(st.sampled_from(["NPM1", "TP53", "RUNX1"]), min_size=1, max_size=3, unique=True)
 BLOCKS = st.builds(
     PredictionBlock,

@@ -135,6 +135,8 @@ def _absent(models: Sequence[str]) -> dict[str, str]:
 
 
 GROUP = "group left out"
+MOST_VALUES = 30
+"""A text with more values than this is no category, but a name or a remark."""
 
 
 def _read(
@@ -148,7 +150,7 @@ def _read(
     centred: list[str] = []
     for group, names in block.groups.items():
         mine: list[str] = []
-        alone = len(names) == 1 and _has_levels(ground.catalogue[names[0]], block)
+        alone = len(names) == 1 and _has_levels(ground.catalogue[names[0]], known[names[0]], block)
         for name in names:
             element = ground.catalogue[name]
             found = _columns(element, known[name], block, every=alone)
@@ -169,13 +171,16 @@ def _read(
     )
 
 
-def _has_levels(element: Element, block: PredictionBlock) -> bool:
+def _has_levels(element: Element, column: pl.Series, block: PredictionBlock) -> bool:
     """Whether an element becomes a column for each of several values."""
-    return (
-        element.type is ValueType.CATEGORY
-        and element.name not in block.ordered
-        and len(element.codes) > 2
-    )
+    return element.name not in block.ordered and len(_values(element, column)) > 2
+
+
+def _values(element: Element, column: pl.Series) -> tuple[str, ...]:
+    """The values of a category, or those that occur of a text such as the trial."""
+    if element.type is ValueType.CATEGORY:
+        return element.codes
+    return tuple(column.drop_nulls().unique().sort()) if element.type is ValueType.TEXT else ()
 
 
 def _columns(
@@ -199,16 +204,18 @@ def _columns(
         return {name: value.alias(name)}
     if element.type is ValueType.FINDING:
         return {name: (column.cast(pl.String) == Finding.POSITIVE).cast(pl.Float64).alias(name)}
-    if element.type is not ValueType.CATEGORY:
-        raise _unusable(element, block, "groups", "name numbers, categories and findings")
+    values = _values(element, column)
+    if not values or (element.type is ValueType.TEXT and len(values) > MOST_VALUES):
+        remedy = f"name numbers, categories, findings, or texts of at most {MOST_VALUES} values"
+        raise _unusable(element, block, "groups", remedy)
     words = column.cast(pl.String)
     if name in block.ordered:
-        positions = {code: float(i) for i, code in enumerate(element.codes)}
-        value = words.replace_strict(positions, default=None, return_dtype=pl.Float64)
-        return {name: value.alias(name)}
+        positions = {value: float(i) for i, value in enumerate(values)}
+        place = words.replace_strict(positions, default=None, return_dtype=pl.Float64)
+        return {name: place.alias(name)}
     return {
-        f"{name}_{i}": (words == code).cast(pl.Float64).alias(f"{name}_{i}")
-        for i, code in enumerate(element.codes)
+        f"{name}_{i}": (words == value).cast(pl.Float64).alias(f"{name}_{i}")
+        for i, value in enumerate(values)
         if i or every
     }
 
