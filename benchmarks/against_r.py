@@ -26,8 +26,8 @@ PARTS = {
     "cox_more": ("exact ties, penalties, frailty, splines, start–stop", "survival, glmnet"),
     "multistate": ("occupation, transitions, models, length of stay", "survival, mstate"),
     "performance": ("AUC, Brier, concordance, calibration", "riskRegression, survival"),
-    "causal": ("propensity, weights, designs, pooling, imputation", "survival, riskRegression, "
-               "metafor, mice"),
+    "causal": ("propensity, weights, designs, averages, pooling, imputation", "survival, "
+               "riskRegression, metafor, mice"),
     "random_effects": ("ridge, pairs of genes, exact tests", "survival, stats"),
     "studies": ("the exposures of the AMLSG study", "survival"),
 }  # fmt: skip

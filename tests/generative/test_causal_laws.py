@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from haemony.analysis import causal, pooling, survival
 from haemony.analysis.causal import Trial
+from haemony.analysis.survival.regression.partial_likelihood import Ties
 
 FEW = settings(max_examples=15)
 SLOW = settings(max_examples=6)
@@ -52,6 +53,36 @@ def test_the_order_of_rows_does_not_matter(table: pl.DataFrame) -> None:
         lambda t: causal.clone_censor_weight(TRIAL, t, grace=8).fit.coefficients,
     ):
         assert answer(table) == pytest.approx(answer(turned), rel=1e-7, abs=1e-7)
+
+
+@SLOW
+@given(cohorts(), st.sampled_from(["efron", "breslow"]))
+def test_a_cohort_is_its_patients(table: pl.DataFrame, ties: Ties) -> None:
+    """Averaging over the patients of the model by another name, in another order, changes nothing.
+
+    Nor does the order of settings: differences change their sign.
+    """
+    found = [
+        causal.standardise(
+            "Surv(days, died) ~ arm * age",
+            table,
+            settings={name: {"arm": arm, "age": 4} if arm else {"arm": arm} for name, arm in pair},
+            over=over,
+            times=[3, 8],
+            variance="fixed cohort",
+            ties=ties,
+        )
+        for pair, over in (
+            ((("no", 0), ("yes", 1)), None),
+            ((("yes", 1), ("no", 0)), table.select("age").reverse()),
+        )
+    ]
+
+    here, there = (one.table().sort("setting", "time") for one in found)
+    assert here["survival"].to_list() == pytest.approx(there["survival"].to_list())
+    assert here["std_err"].to_list() == pytest.approx(there["std_err"].to_list())
+    gaps = [one.difference()["difference"].to_numpy() for one in found]
+    assert gaps[0] == pytest.approx(-gaps[1])
 
 
 @SLOW

@@ -30,9 +30,13 @@ FOLDERS = {
     "hodgkin": "lymphoma_pmh",
     "platelets": "ebmt",
     "districts": "leuksurv_nw_england",
+    "trials": "amlsg",
 }
 OPTIONAL = ("meta ", "rubin ")
-TOLERANCE = defaultdict(lambda: 1e-8, {"surv": 1e-12, "pstate": 1e-12, "n": 0.0, "events": 0.0})
+TOLERANCE = defaultdict(
+    lambda: 1e-8,
+    {"surv": 1e-12, "pstate": 1e-12, "survival": 1e-10, "n": 0.0, "events": 0.0},
+)
 Figures = dict[tuple[str, str, str], dict[str, float]]
 
 

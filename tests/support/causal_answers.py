@@ -20,6 +20,7 @@ from support.cohorts_causal import (
     platelets,
     remission,
 )
+from support.cohorts_cox_more import trials
 from support.survival_answers import Answers, labelled
 
 ADJUSTED = "age + sex + wbc + eln"
@@ -142,6 +143,33 @@ def risk_figures(found: causal.Averages) -> Answers:
         "difference": labelled(-gap["difference"].to_numpy()),
         "difference se": labelled(gap["std_err"].to_numpy()),
     }
+
+
+def fixed_figures(
+    formula: str, fitted: pl.DataFrame, cohort: pl.DataFrame | None = None
+) -> Answers:
+    """Survival of a cohort as if nobody, and as if everybody, had an NPM1 mutation."""
+    found = causal.standardise(
+        formula,
+        fitted,
+        settings={"0": {"NPM1": 0}, "1": {"NPM1": 1}},
+        over=cohort,
+        times=[365, 1826],
+        variance="fixed cohort",
+    ).table()
+    labels = [f"{name} {time:g}" for name, time in found.select("setting", "time").rows()]
+    return {
+        "survival": dict(zip(labels, found["survival"].to_list(), strict=True)),
+        "survival error": dict(zip(labels, found["std_err"].to_list(), strict=True)),
+    }
+
+
+def another_cohort_figures() -> Answers:
+    """Two trials averaged over the patients of the third, with a known effect of age."""
+    table = trials().with_columns(known=pl.col("age") / 30)
+    formula = "Surv(os_days, os_event) ~ NPM1 + FLT3_ITD + offset(known)"
+    third = pl.col("study") == 3
+    return fixed_figures(formula, table.filter(~third), table.filter(third).drop("NPM1"))
 
 
 def one_stage_figures() -> Answers:
@@ -311,6 +339,12 @@ ANALYSES: dict[str, dict[str, Callable[[], Answers]]] = {
             "disease",
             (100, 365, 1000),
         ),
+    },
+    "trials": {
+        "standardised fixed cohort": lambda: fixed_figures(
+            "Surv(os_days, os_event) ~ age + NPM1 + FLT3_ITD", trials()
+        ),
+        "standardised another cohort": another_cohort_figures,
     },
     "districts": {
         "one stage": one_stage_figures,

@@ -7,6 +7,7 @@ from functools import cache
 
 import polars as pl
 
+from support.cohorts_cox_more import trials
 from support.survival_cohorts import SHARED_DATA
 
 IMPUTATIONS = 5
@@ -104,5 +105,6 @@ TABLES: Mapping[str, Callable[[], pl.DataFrame]] = {
     "hodgkin": hodgkin,
     "platelets": platelets,
     "districts": districts,
+    "trials": trials,
     **{f"filled{k}": (lambda k=k: filled(k)) for k in range(1, IMPUTATIONS + 1)},
 }

@@ -21,12 +21,10 @@ from haemony.analysis.survival.regression.diagnostics import (
 )
 from haemony.analysis.survival.regression.elastic_net import elastic_net
 from haemony.analysis.survival.regression.profile import profile_intervals
-from haemony.analysis.survival.regression.standardised import standardised_survival
 from support.cohorts_cox_more import COHORTS
 
 Answers = dict[str, dict[str, float]]
 LEUKSURV = "Surv(time, event) ~ age + sex + wbc + tpi"
-TIMES = (365, 1826)
 PRODUCTS = ("s", "w", "t", "e", "n")
 SQUARES = ("a", "w", "t", "e", "n")
 
@@ -196,18 +194,6 @@ def of_months(table: pl.DataFrame) -> Answers:
     return of_exact("Surv(months, os_event) ~ age + NPM1 * FLT3_ITD + strata(study)", months)
 
 
-def of_standardised(table: pl.DataFrame) -> Answers:
-    """Survival of all as if nobody, and as if everybody, had an NPM1 mutation."""
-    fit = cox("Surv(os_days, os_event) ~ age + NPM1 + FLT3_ITD", table)
-    settings = {"0": {"NPM1": 0}, "1": {"NPM1": 1}}
-    found = standardised_survival(fit, table, settings, TIMES).table()
-    labels = [f"{row[0]} {row[1]:g}" for row in found.select("setting", "time").rows()]
-    return {
-        "survival": dict(zip(labels, found["survival"].to_list(), strict=True)),
-        "survival error": dict(zip(labels, found["std_err"].to_list(), strict=True)),
-    }
-
-
 def of_net(mix: float, table: pl.DataFrame) -> Answers:
     """A path of elastic nets with cross-validation."""
     scaled = table.select(
@@ -289,5 +275,5 @@ ANALYSES: Mapping[str, Mapping[str, Callable[[pl.DataFrame], Answers]]] = {
         "recurrent total": lambda t: of_recurrent("total", t),
         "recurrent gap": lambda t: of_recurrent("gap", t),
     },
-    "trials": {"exact": of_months, "standardised": of_standardised},
+    "trials": {"exact": of_months},
 }

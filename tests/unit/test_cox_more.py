@@ -20,7 +20,6 @@ from haemony.analysis.survival.regression.comparisons import (
 from haemony.analysis.survival.regression.diagnostics import cox_snell
 from haemony.analysis.survival.regression.elastic_net import elastic_net
 from haemony.analysis.survival.regression.profile import profile_intervals
-from haemony.analysis.survival.regression.standardised import standardised_survival
 from haemony.analysis.survival.summarised import COLUMNS, Shape, summarised_result
 from haemony.model.errors import HaemonyError
 
@@ -354,37 +353,6 @@ def test_a_contrast_is_a_sum_of_coefficients() -> None:
     assert everything.statistic == pytest.approx(fit.wald_test.statistic)
     with pytest.raises(survival.UnknownColumn):
         contrast(fit, {"weight": {"weight": 1}})
-
-
-# Standardised curves
-
-
-def test_the_standardised_curve_of_one_patient_is_that_patients_prediction() -> None:
-    """With nothing to average over, estimate and limits are those of predict."""
-    table = patients()
-    fit = survival.cox("Surv(days, died) ~ age + NPM1 + strata(trial)", table)
-    one = table.slice(3, 1)
-
-    average = standardised_survival(fit, one, {"as is": {}}, [10, 20]).table()
-
-    alone = fit.predict(one, [10, 20])
-    for column in ("survival", "lower", "upper"):
-        assert average[column].to_list() == pytest.approx(alone[column].to_list())
-
-
-def test_settings_are_compared_and_their_values_checked() -> None:
-    """The difference has a p-value; a value that the fit never saw is refused."""
-    fit = survival.cox("Surv(days, died) ~ age + NPM1", patients())
-    settings = {"wild type": {"NPM1": "negative"}, "mutated": {"NPM1": "positive"}}
-
-    found = standardised_survival(fit, patients(), settings, [10, 30])
-
-    assert found.differences().height == 2
-    assert "mutated" in str(found)
-    with pytest.raises(survival.BadCovariate, match="NPM1"):
-        standardised_survival(fit, patients(), {"odd": {"NPM1": "unclear"}}, [10])
-    with pytest.raises(survival.BeyondFollowUp):
-        standardised_survival(fit, patients(), settings, [99])
 
 
 # Covariates that change

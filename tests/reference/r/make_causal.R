@@ -214,6 +214,45 @@ averages <- function(dataset, d, treatment, outcome, given, censoring, times, ti
   keep(dataset, "doubly robust", "difference se", found$diffRisk$se)
 }
 
+# Averages of a fixed cohort: survfit's curves, averaged; their error by numerical differentiation.
+fixed_cohort <- function(analysis, d, cohort, given, known) {
+  control <- coxph.control(eps = 1e-14, toler.chol = 1e-15, iter.max = 100)
+  times <- c(365, 1826)
+  fit <- coxph(as.formula(paste("Surv(os_days, os_event) ~", paste(given, collapse = " + "),
+    "+ offset(known)")), transform(d, known = known(d)), control = control)
+  baseline <- function(beta) {
+    eta <- drop(as.matrix(d[, given]) %*% beta) + known(d)
+    held <- coxph(Surv(os_days, os_event) ~ offset(eta), transform(d, eta = eta))
+    curve <- survfit(held, newdata = data.frame(eta = 0))
+    list(
+      hazard = approx(curve$time, curve$cumhaz, times, method = "constant")$y,
+      noise = approx(curve$time, curve$std.err^2, times, method = "constant")$y
+    )
+  }
+  average <- function(beta, value) {
+    hazard <- baseline(beta)$hazard
+    set <- transform(cohort, NPM1 = value)
+    relative <- exp(drop(as.matrix(set[, given]) %*% beta) + known(set))
+    list(
+      survival = sapply(hazard, function(h) mean(exp(-h * relative))),
+      height = sapply(hazard, function(h) -mean(relative * exp(-h * relative)))
+    )
+  }
+  noise <- baseline(coef(fit))$noise
+  for (value in 0:1) {
+    now <- average(coef(fit), value)
+    steps <- c(age = 1e-4, NPM1 = 1e-3, FLT3_ITD = 1e-3)[given]
+    slopes <- sapply(seq_along(given), function(j) {
+      h <- replace(numeric(length(given)), j, steps[j])
+      side <- function(k) average(coef(fit) + k * h, value)$survival
+      (8 * (side(1) - side(-1)) - (side(2) - side(-2))) / (12 * steps[j])
+    })
+    variance <- diag(slopes %*% vcov(fit) %*% t(slopes)) + now$height^2 * noise
+    keep("trials", analysis, "survival", now$survival, paste(value, times))
+    keep("trials", analysis, "survival error", sqrt(variance), paste(value, times))
+  }
+}
+
 # Pooling ---------------------------------------------------------------------------------------
 
 sources <- function() {
@@ -283,6 +322,11 @@ platelets <- read("platelets")
 weighted("platelets", platelets, "depleted", "disease + age + mismatch", "days", "failed", c(100, 365, 1000))
 averages("platelets", platelets, "depleted", "depleted + age + mismatch + strata(disease)",
   "disease + age + mismatch", "disease", c(100, 365, 1000), "efron")
+trials <- read("trials")
+fixed_cohort("standardised fixed cohort", trials, trials, c("age", "NPM1", "FLT3_ITD"),
+  function(d) rep(0, nrow(d)))
+fixed_cohort("standardised another cohort", trials[trials$study != 3, ], trials[trials$study == 3, ],
+  c("NPM1", "FLT3_ITD"), function(d) d$age / 30)
 sources()
 imputations()
 write.csv(do.call(rbind, kept), arguments[2], row.names = FALSE, quote = TRUE)

@@ -215,44 +215,12 @@ keep_fit("myeloid", "recurrent gap", coxph(
   control = control
 ))
 
-# Standardised survival, by averaging survfit's curves; its error by numerical differentiation.
-trials <- cohort("trials")
-months <- transform(trials, months = ceiling(os_days / 30))
+# Exact ties of months in three trials.
+trials <- transform(cohort("trials"), months = ceiling(os_days / 30))
 keep_fit("trials", "exact", coxph(
-  Surv(months, os_event) ~ age + NPM1 * FLT3_ITD + strata(study), months, ties = "exact",
+  Surv(months, os_event) ~ age + NPM1 * FLT3_ITD + strata(study), trials, ties = "exact",
   control = control
 ))
-fit <- coxph(Surv(os_days, os_event) ~ age + NPM1 + FLT3_ITD, trials, control = control)
-times <- c(365, 1826)
-average <- function(beta, value) {
-  held <- coxph(
-    Surv(os_days, os_event) ~ age + NPM1 + FLT3_ITD, trials, init = beta,
-    control = coxph.control(iter.max = 0)
-  )
-  hazard <- basehaz(held, centered = FALSE)
-  at <- approx(hazard$time, hazard$hazard, times, method = "constant")$y
-  x <- as.matrix(transform(trials, NPM1 = value)[, c("age", "NPM1", "FLT3_ITD")])
-  relative <- exp(drop(x %*% beta))
-  list(
-    survival = sapply(at, function(h) mean(exp(-h * relative))),
-    height = sapply(at, function(h) -mean(relative * exp(-h * relative)))
-  )
-}
-trials$known <- drop(as.matrix(trials[, c("age", "NPM1", "FLT3_ITD")]) %*% coef(fit))
-fixed <- survfit(coxph(Surv(os_days, os_event) ~ offset(known), trials), newdata = data.frame(known = 0))
-noise <- approx(fixed$time, (fixed$std.err)^2, times, method = "constant")$y
-for (value in 0:1) {
-  now <- average(coef(fit), value)
-  steps <- c(1e-4, 1e-3, 1e-3)
-  slopes <- sapply(1:3, function(j) {
-    h <- replace(numeric(3), j, steps[j])
-    side <- function(k) average(coef(fit) + k * h, value)$survival
-    (8 * (side(1) - side(-1)) - (side(2) - side(-2))) / (12 * steps[j])
-  })
-  variance <- diag(slopes %*% vcov(fit) %*% t(slopes)) + now$height^2 * noise
-  keep("trials", "standardised", "survival", now$survival, paste(value, times))
-  keep("trials", "standardised", "survival error", sqrt(variance), paste(value, times))
-}
 
 # The lasso, where glmnet is installed.
 if (requireNamespace("glmnet", quietly = TRUE)) {

@@ -13,6 +13,7 @@ as a transplant. The comparison of "ever" with "never" treated exists as `naive_
 'immortal time: 3 of 3 exposed patients were expo'
 """
 
+from haemony.analysis.causal.averages import Averages
 from haemony.analysis.causal.cloning import clone_censor_weight
 from haemony.analysis.causal.contrasts import survival_difference
 from haemony.analysis.causal.designs import (
@@ -37,7 +38,7 @@ from haemony.analysis.causal.propensity import (
     effective_size,
     propensity,
 )
-from haemony.analysis.causal.standardise import Averages, standardise
+from haemony.analysis.causal.standardise import standardise
 from haemony.analysis.causal.trial import Trial
 
 __all__ = [

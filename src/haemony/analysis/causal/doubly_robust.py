@@ -18,20 +18,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from haemony.analysis.causal.averages import Averages, covariance_of
 from haemony.analysis.causal.faults import refuse_own
 from haemony.analysis.causal.hazards import cumulative
 from haemony.analysis.causal.propensity import Propensity, propensity, refuse_follow_up
-from haemony.analysis.causal.standardise import (
-    Averages,
+from haemony.analysis.causal.times import followed_to, within
+from haemony.analysis.causal.worlds import (
     Outcome,
     fit_outcome,
-    last_of_strata,
+    known_choice,
+    last_of_worlds,
 )
-from haemony.analysis.causal.times import followed_to, within
 from haemony.analysis.logistic import complete_columns
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.intervals import ConfType
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 
@@ -47,6 +49,7 @@ def doubly_robust(
     given: str,
     censoring: str,
     times: ArrayLike,
+    conf_type: ConfType = "plain",
     ties: Ties = "efron",
 ) -> Averages:
     """Average survival with and without treatment from three models, only some of which need hold.
@@ -61,12 +64,14 @@ def doubly_robust(
         given: what the treatment may depend on, such as "age + eln".
         censoring: what censoring may depend on, such as "arm + age"; "1" for nothing.
         times: when.
+        conf_type: the scale on which limits of survival are symmetric.
         ties: how tied events are treated.
 
     Raises:
         BeyondFollowUp: a time lies after the last follow-up of a treatment, or of a stratum.
         BadCovariate: a time is missing, negative or no number.
     """
+    known_choice("conf_type", conf_type, ConfType)
     model = formulas.read(formula)
     response = ", ".join(model.response)
     refuse_own(model.columns, (CENSORED,))
@@ -75,13 +80,14 @@ def doubly_robust(
     columns = dict.fromkeys([*model.columns, *others[0].columns, *others[1].columns])
     whole = complete_columns(table, list(columns))
     rows = whole.drop_nulls()
-    outcome = fit_outcome(formula, rows, treatment, ties)
+    outcome = fit_outcome(formula, rows, treatment, ties=ties)
     score = propensity(f"{treatment} ~ {given}", rows)
     left = ~outcome.data.response.died
     time = model.response[0]
     followed = rows.with_columns(pl.Series(CENSORED, left))
-    arms = followed_to(outcome.data.response, score.treated.astype(np.intp), outcome.levels)
-    wanted = within(times, arms | last_of_strata(outcome.fit))
+    names = tuple(outcome.settings)
+    arms = followed_to(outcome.data.response, score.treated.astype(np.intp), names)
+    wanted = within(times, arms | last_of_worlds(outcome))
     leaving = (
         cox(f"Surv({time}, {CENSORED}) ~ {censoring}", followed, ties=ties) if left.any() else None
     )
@@ -89,17 +95,35 @@ def doubly_robust(
     phi = np.array([[parts.corrected(k, time) for time in wanted] for k in (0, 1)])
     mean = phi.mean(axis=2)
     influence = (phi - mean[..., None]) / rows.height
+    unknown = outcome.undetermined or _without_events(outcome, score)
+    if unknown:
+        influence = np.full_like(influence, np.nan)
     counts = {n: k for n in columns if (k := whole[n].null_count())}
     return Averages(
-        treatment=treatment,
-        levels=outcome.levels,
+        settings=names,
         times=wanted,
         survival=mean,
-        std_err=np.sqrt((influence**2).sum(axis=2)),
+        covariance=covariance_of(influence),
         influence=influence,
+        n=rows.height,
         method=f"doubly robust over {rows.height} patients: {formula}; given {given}",
         missing=formulas.Missing(whole.height - rows.height, counts),
-        notes=(*outcome.fit.notes, *score.notes, *(leaving.notes if leaving else ())),
+        cohort_missing=formulas.Missing(),
+        conf_type=conf_type,
+        notes=(*outcome.fit.notes, *score.notes, *(leaving.notes if leaving else ()), *unknown),
+    )
+
+
+def _without_events(outcome: Outcome, score: Propensity) -> tuple[str, ...]:
+    """Why no standard error is known, where nobody of a treatment had the event."""
+    died = outcome.data.response.died
+    quiet = [
+        name
+        for side, name in zip((False, True), outcome.settings, strict=True)
+        if not died[score.treated == side].any()
+    ]
+    return tuple(
+        f"nobody with {name} had the event, no standard errors are known" for name in quiet
     )
 
 
@@ -114,8 +138,9 @@ class _Parts:
     def corrected(self, level: int, time: float) -> Floats:
         """(n,) corrected survival at a time under one treatment."""
         fit, response = self.outcome.fit, self.outcome.data.response
-        relative = np.exp(self.outcome.set_to[level] @ fit.coefficients + fit.data.offset)
-        hazard = cumulative(fit, [time])[fit.data.strata.codes, 0] * relative
+        world = self.outcome.worlds[level]
+        relative = world.relative_hazard(fit)
+        hazard = cumulative(fit, [time])[world.stratum, 0] * relative
         predicted = np.exp(-hazard)
         mine = self.score.treated == bool(level)
         chance = self.score.scores if level else 1 - self.score.scores

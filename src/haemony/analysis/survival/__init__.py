@@ -135,10 +135,6 @@ from haemony.analysis.survival.regression.resampling import (
 from haemony.analysis.survival.regression.shared_frailty import (
     FrailtyEffects,
 )
-from haemony.analysis.survival.regression.standardised import (
-    StandardisedSurvival,
-    standardised_survival,
-)
 from haemony.analysis.survival.summarised import (
     Shape,
     SummarisedResult,
@@ -184,7 +180,6 @@ __all__ = [
     "RestrictedMeans",
     "Schoenfeld",
     "Shape",
-    "StandardisedSurvival",
     "SummarisedResult",
     "Surv",
     "Tabular",
@@ -228,6 +223,5 @@ __all__ = [
     "schoenfeld",
     "score_residuals",
     "split",
-    "standardised_survival",
     "summarised_result",
 ]
