@@ -365,3 +365,30 @@ def test_no_follow_up_is_no_traceback() -> None:
     """Zero rows."""
     with pytest.raises(survival.NothingToAnalyse, match="no follow-up"):
         survival.cox(survival.Surv.right([], []), covariates=np.zeros((0, 1)))
+
+
+def test_new_patients_have_levels_and_strata_that_the_fit_knows() -> None:
+    """A number coded as a category, and the only stratum of a fit, are looked at, too."""
+    table = patients().with_columns(stage=pl.Series([1, 2, 3] * 4))
+    coded = survival.cox("Surv(days, died) ~ C(stage)", table)
+    one = survival.cox(
+        "Surv(days, died) ~ age + strata(trial)", table.filter(pl.col("trial") == "A")
+    )
+
+    with pytest.raises(survival.BadCovariate, match="'stage' have a level that the fit never saw"):
+        coded.predict({"stage": [4]}, [10])
+    with pytest.raises(survival.BadCovariate, match="'strata' is missing or unknown"):
+        one.predict({"age": [50], "trial": ["B"]}, [10])
+
+
+def test_patients_beyond_any_number_are_refused() -> None:
+    """An age in seconds has no survival, and says so; text and times that are none as well."""
+    fit = survival.cox("Surv(days, died) ~ age", patients())
+
+    for rows, times, message in (
+        ({"age": [1e9]}, [10], "hazard would be beyond any number"),
+        ({"age": ["old"]}, [10], "is of type String where the fit had numbers"),
+        ({"age": [50]}, [np.nan], "'times' holds a time that is not a number"),
+    ):
+        with pytest.raises(survival.BadCovariate, match=message):
+            fit.predict(rows, times)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
-from formulaic.errors import DataMismatchWarning
 
 from haemony.analysis.logistic import complete_columns, true_or_false
 from haemony.analysis.survival.data.arrays import Floats, Integers
@@ -23,8 +21,9 @@ from haemony.analysis.survival.faults import (
     ConstantCovariate,
     NothingToAnalyse,
 )
-from haemony.analysis.survival.regression.cox import CoxFit, check_near, cox
+from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.cox_data import Treatment
+from haemony.analysis.survival.regression.new_patients import check_near
 
 Settings: TypeAlias = Mapping[str, Mapping[str, object]]
 """Under the name of each setting, columns and the values they are set to."""
@@ -223,7 +222,7 @@ def _world(
         _of_a_kind(value, data.table[name]).alias(name) for name, value in setting.items()
     )
     known = [finite(numbers(rows[name]), name) for name in data.model.offset]
-    x, offset = _matrix(fit, rows) - fit.means, np.sum([np.zeros(rows.height), *known], axis=0)
+    x, offset = fit.covariates_of(rows) - fit.means, np.sum([np.zeros(rows.height), *known], axis=0)
     check_near(x @ fit.coefficients + offset)
     return World(x, offset, _strata(fit, data.model, rows))
 
@@ -250,20 +249,6 @@ def _of_a_kind(value: object, column: pl.Series) -> pl.Expr:
         return pl.lit(bool(number))
     whole = dtype.is_integer() and number.is_integer()
     return pl.lit(int(number), dtype=pl.Int64) if whole else pl.lit(number, dtype=pl.Float64)
-
-
-def _matrix(fit: CoxFit, rows: pl.DataFrame) -> Floats:
-    """The covariates (N, p); a level of a coded number that the fit never saw is refused."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DataMismatchWarning)
-        try:
-            return fit.covariates_of(rows)
-        except DataMismatchWarning as warning:
-            raise BadCovariate(
-                ", ".join(fit.design.columns if fit.design else ()),
-                reason="have a level that the fit never saw",
-                remedy="use levels that occur among the patients fitted",
-            ) from warning
 
 
 def _strata(fit: CoxFit, model: Model, rows: pl.DataFrame) -> Integers:

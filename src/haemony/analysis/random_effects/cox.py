@@ -41,15 +41,15 @@ from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import (
     Missing,
     complete,
-    known_columns,
 )
-from haemony.analysis.survival.data.frames import PandasLike, Tabular, polars_table
+from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
 from haemony.analysis.survival.regression.cox import CoxFit, LogLikelihood, fit_cox
 from haemony.analysis.survival.regression.cox_data import CoxData, from_arrays, from_table
+from haemony.analysis.survival.regression.new_patients import covariates_of
 from haemony.analysis.survival.regression.newton import inverse
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 from haemony.analysis.survival.regression.risk_sets import RiskSets
@@ -252,7 +252,9 @@ class RandomEffects:
         Args:
             rows: m patients, as a table or (m, p) numbers; the patients of the fit by default.
         """
-        x = self._centred(self.data.x if rows is None else self._covariates(rows))
+        x = self._centred(
+            self.data.x if rows is None else covariates_of(rows, self.names, self.design)
+        )
         parts, labels = self._parts(x)
         return pl.DataFrame(
             {
@@ -265,7 +267,7 @@ class RandomEffects:
 
     def risk(self, rows: Tabular | ArrayLike, level: float = 0.95) -> pl.DataFrame:
         """Log relative hazards of m new patients: row, log_hazard, std_err, lower, upper."""
-        x = self._centred(self._covariates(rows))
+        x = self._centred(covariates_of(rows, self.names, self.design))
         value = x @ self.coefficients
         std_err = np.sqrt(np.maximum(np.einsum("ij,ij->i", x @ self.covariance, x), 0.0))
         half = normal_quantile(level) * std_err
@@ -312,14 +314,6 @@ class RandomEffects:
                 "uncertainty", reason="is unknown", remedy=f"choose one of {', '.join(known)}"
             )
         return known[uncertainty]
-
-    def _covariates(self, rows: Tabular | ArrayLike) -> Floats:
-        if not isinstance(rows, pl.DataFrame | Mapping | PandasLike):
-            return np.atleast_2d(np.asarray(rows, dtype=np.float64))
-        table = polars_table(rows)
-        if self.design is not None:
-            return self.design.matrix(table)
-        return table.select(known_columns(self.names, table.columns)).to_numpy().astype(float)
 
     def _centred(self, x: Floats) -> Floats:
         return np.asarray(x - self.centre)

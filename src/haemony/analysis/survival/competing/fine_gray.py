@@ -13,7 +13,7 @@ variance over patients.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -28,14 +28,15 @@ from haemony.analysis.survival.competing.competing_data import Arrays, Competing
 from haemony.analysis.survival.competing.subdistribution import Censoring, SubdistributionSets
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
-from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
-from haemony.analysis.survival.data.frames import PandasLike, Tabular, numbers, polars_table
-from haemony.analysis.survival.data.given import finite, moments
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import moments
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood, check_near
+from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood
+from haemony.analysis.survival.regression.new_patients import check_near, covariates_of, strata_of
 from haemony.analysis.survival.regression.newton import Maximum, inverse, maximise, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, Ties
 from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets
@@ -168,7 +169,8 @@ class FineGray:
             times: when; times after the last follow-up of a stratum give null.
             strata: (m,) stratum labels such as "study=07-04"; read from a table by itself.
         """
-        x, codes = self._read_rows(rows, strata)
+        x = covariates_of(rows, self.names, self.data.design)
+        codes = strata_of(rows, self.data.cox.strata, strata, len(x))
         wanted = moments(times)
         predictors = (x - self.data.cox.means) @ self.coefficients
         check_near(predictors)
@@ -194,42 +196,6 @@ class FineGray:
         position = np.searchsorted(mine["time"].to_numpy(), times, side="right")
         last = self.data.cox.response.stop[self.data.cox.strata.codes == code].max()
         return np.where(times <= last, steps[position], np.nan)
-
-    def _read_rows(
-        self, rows: Tabular | ArrayLike, strata: Sequence[str] | None
-    ) -> tuple[Floats, Integers]:
-        """Covariates (m, p) and strata codes (m,) of new patients."""
-        given = strata
-        if isinstance(rows, pl.DataFrame | Mapping | PandasLike):
-            table = polars_table(rows)
-            x = self._covariates(table)
-            if given is None and len(self._labels) > 1:
-                columns = [part.partition("=")[0] for part in self._labels[0].split(", ")]
-                of = groups_of(table, columns)
-                given = [of.labels[code] for code in of.codes]
-        else:
-            x = np.atleast_2d(finite(rows, "rows"))
-        if x.shape[1] != len(self.names):
-            raise BadCovariate(
-                "rows",
-                reason=f"have {x.shape[1]} columns",
-                remedy=f"give one for each of {', '.join(self.names)}",
-            )
-        if len(self._labels) == 1:
-            return x, np.zeros(len(x), dtype=np.intp)
-        if given is None or not set(given) <= set(self._labels):
-            raise BadCovariate(
-                "strata",
-                reason="is missing or unknown",
-                remedy=f"give one of {', '.join(self._labels)}",
-            )
-        return x, np.array([self._labels.index(label) for label in given], dtype=np.intp)
-
-    def _covariates(self, table: pl.DataFrame) -> Floats:
-        if self.data.design is not None:
-            return self.data.design.matrix(table)
-        known_columns(self.names, table.columns)
-        return np.column_stack([numbers(table[name]) for name in self.names])
 
 
 def fine_gray(

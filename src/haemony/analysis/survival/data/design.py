@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -79,7 +80,17 @@ class Design:
         """
         for name in known_columns(self.columns, table.columns):
             _check_new(table[name], self.categories.get(name))
-        return _finite(_build(self._spec, table, self.categories, self.columns), self)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
+            try:
+                built = _build(self._spec, table, self.categories, self.columns)
+            except formulaic.errors.DataMismatchWarning as warning:
+                raise BadCovariate(
+                    ", ".join(self.columns),
+                    reason="have a level that the fit never saw",
+                    remedy="use levels that occur among the patients fitted",
+                ) from warning
+        return _finite(built, self)
 
 
 def _build(

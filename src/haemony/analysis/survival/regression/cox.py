@@ -21,9 +21,9 @@ from scipy.stats import chi2, norm
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing, groups_of, known_columns
-from haemony.analysis.survival.data.frames import Tabular, is_table, numbers, polars_table
-from haemony.analysis.survival.data.given import finite, moments
+from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import moments
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
@@ -36,15 +36,13 @@ from haemony.analysis.survival.regression.cox_data import (
     cox_data,
     with_options,
 )
+from haemony.analysis.survival.regression.new_patients import check_near, covariates_of, strata_of
 from haemony.analysis.survival.regression.newton import Maximum, Quadratic, inverse, maximise, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 from haemony.analysis.survival.regression.sandwich import Shares
 from haemony.analysis.survival.regression.scaled import Peak, Scaled, around_means
 from haemony.analysis.survival.regression.shared_frailty import FrailtyEffects, fit_shared
-
-FARTHEST = 700.0
-"""Linear predictors beyond this have no exponential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,40 +260,12 @@ class CoxFit:
         self, rows: Tabular | ArrayLike, strata: Sequence[str] | None = None
     ) -> tuple[Floats, Integers]:
         """Covariates (m, p) and strata codes (m,) of new patients."""
-        given = polars_table(rows) if is_table(rows) else rows
-        x = self.covariates_of(given)
-        return x, self._strata(given, strata, len(x))
+        x = self.covariates_of(rows)
+        return x, strata_of(rows, self.data.strata, strata, len(x))
 
     def covariates_of(self, rows: Tabular | ArrayLike) -> Floats:
         """Covariates (m, p) of new patients, from a table or as given."""
-        if not is_table(rows):
-            x = np.atleast_2d(finite(np.asarray(rows), "rows"))
-            if x.shape[1] != len(self.names):
-                raise BadCovariate(
-                    "rows",
-                    reason=f"have {x.shape[1]} columns for {len(self.names)} coefficients",
-                    remedy="give one column per coefficient",
-                )
-            return x
-        table = polars_table(rows)
-        if self.design is None:
-            known_columns(self.names, table.columns)
-            return np.column_stack([numbers(table[name]) for name in self.names])
-        return self.design.matrix(table)
-
-    def _strata(self, rows: Tabular | ArrayLike, given: Sequence[str] | None, m: int) -> Integers:
-        labels = self.data.strata.labels
-        if len(labels) == 1:
-            return np.zeros(m, dtype=np.intp)
-        if given is None and isinstance(rows, pl.DataFrame):
-            columns = [part.partition("=")[0] for part in labels[0].split(", ")]
-            of = groups_of(rows, columns)
-            given = [of.labels[code] for code in of.codes]
-        if given is None or not set(given) <= set(labels):
-            raise BadCovariate(
-                "strata", reason="is missing or unknown", remedy=f"give one of {', '.join(labels)}"
-            )
-        return np.array([labels.index(label) for label in given], dtype=np.intp)
+        return covariates_of(rows, self.names, self.design)
 
     def _predict_one(
         self,
@@ -441,21 +411,6 @@ def fit_cox(
         penalty=top.penalty,
         frailty=effects,
     )
-
-
-def check_near(predictors: Floats) -> None:
-    """Refuse patients so unlike those of a fit that their hazard is beyond any number.
-
-    Raises:
-        BadCovariate: a linear predictor (m,) is no finite number, or has no exponential.
-    """
-    far = int(np.count_nonzero(~(np.abs(predictors) < FARTHEST)))
-    if far:
-        raise BadCovariate(
-            "rows",
-            reason=f"hold {far} patients whose hazard would be beyond any number",
-            remedy="check the units of their covariates, and codes that stand for unknown",
-        )
 
 
 def require_residuals(fit: CoxFit) -> None:
