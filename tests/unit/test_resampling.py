@@ -316,7 +316,7 @@ def test_what_is_no_learner_or_split_is_refused() -> None:
         ({"splits": None}, "are no Splits"),
         ({"learners": {"c": None}}, "'c' has no fit"),
         ({"times": ["soon"]}, "'times' is not numeric"),
-        ({"level": "high"}, "'level' is not between 0 and 1"),
+        ({"level": "high"}, "'level' holds something else than numbers"),
     ):
         with pytest.raises(BadCovariate, match=words):
             judged(**changes)
