@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
 from haemony.analysis.blocks import (
     PREDICTORS,
@@ -13,6 +13,7 @@ from haemony.analysis.blocks import (
     Followed,
     LandmarkBlock,
     MeanBlock,
+    Population,
     PredictionBlock,
     Sensitivity,
     WeightedBlock,
@@ -24,12 +25,9 @@ from haemony.analysis.keys import BadProtocol
 from haemony.analysis.survival import BadFormula
 from haemony.analysis.survival.data.formula import read
 
-if TYPE_CHECKING:
-    from haemony.analysis.protocol.plan import Protocol
 
-
-def check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
-    """Refuse a block that cannot be computed on any release."""
+def check_block(block: Block | Sensitivity, populations: Collection[str]) -> None:
+    """Refuse a block that cannot be computed on any release, or for none of the populations."""
     for name in ("formula", "adjust", "given"):
         _check_formula(f"{block.key}.{name}", getattr(block, name, ""))
     _check_numbers(block)
@@ -38,8 +36,8 @@ def check_block(block: Block | Sensitivity, protocol: Protocol) -> None:
     if isinstance(block, WeightedBlock):
         _check_weighted(block)
     population = getattr(block, "population", "")
-    if population and population not in {p.name for p in protocol.populations}:
-        known = ", ".join(p.name for p in protocol.populations) or "none"
+    if population and population not in populations:
+        known = ", ".join(populations) or "none"
         raise BadProtocol(
             f"{block.key}.population",
             f"there is no population {population!r}",
@@ -133,18 +131,25 @@ def _check_weighted(block: WeightedBlock) -> None:
         )
 
 
-def check_names(protocol: Protocol) -> None:
-    """Refuse populations without criteria or of one name, and sensitivities of nothing."""
+def check_names(
+    populations: Sequence[Population], changes: Sequence[Sensitivity], titles: Sequence[str]
+) -> None:
+    """Refuse populations without criteria or of one name, and changes of nothing.
+
+    Args:
+        populations: the populations of a plan.
+        changes: its sensitivity analyses.
+        titles: the titles of its blocks.
+    """
     seen: set[str] = set()
-    for population in protocol.populations:
+    for population in populations:
         if population.name in seen:
             raise BadProtocol(
                 f"{population.key}.name", "is the name of another population", "choose another"
             )
         seen.add(population.name)
         _some_criteria(population.key, population.criteria)
-    titles = [block.title for block in protocol.analyses]
-    for change in protocol.sensitivities:
+    for change in changes:
         for title in change.of:
             if titles.count(title) != 1:
                 reason = "two blocks have" if title in titles else "no block has"

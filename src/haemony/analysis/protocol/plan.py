@@ -121,9 +121,10 @@ class Protocol:
                 for i, block in enumerate(getattr(self, attribute), 1)
             )
             object.__setattr__(self, attribute, placed)
+        names = [population.name for population in self.populations]
         for block in (*self.analyses, *self.sensitivities):
-            check_block(block, self)
-        check_names(self)
+            check_block(block, names)
+        check_names(self.populations, self.sensitivities, [one.title for one in self.analyses])
         if not self.text:
             object.__setattr__(self, "text", write(self))
 
