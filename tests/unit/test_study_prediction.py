@@ -198,6 +198,31 @@ def test_a_number_is_no_group_to_leave_out() -> None:
         found(block)
 
 
+def test_pairs_of_findings_are_inputs_of_random_effects() -> None:
+    """Two genes that undo each other: the pair is found, and only where enough carry both."""
+    rng = np.random.default_rng(5)
+    n = 900
+    first, second = rng.random(n) < 0.4, rng.random(n) < 0.4
+    days = np.ceil(rng.exponential(600 / np.exp(2.0 * (first ^ second))))
+    genes = [
+        pl.Series(name, np.where(has, "positive", "negative"), pl.Enum(["negative", "positive"]))
+        for name, has in (("NPM1", first), ("TP53", second))
+    ]
+    table = patients(n).with_columns(*genes, os_days=pl.Series(np.minimum(days, 2000.0)))
+    table = table.with_columns(os_event=pl.col("os_days") < 2000)
+    block = replace(BLOCK, groups={"genes": ("NPM1", "TP53")}, logarithms=(), ordered=())
+
+    alone, paired, rare = (
+        found(replace(block, pairs=least, leave_out=""), table).models[0].mean
+        for least in (0, 10, 800)
+    )
+
+    assert alone is not None
+    assert paired is not None
+    assert paired > alone + 0.05
+    assert rare == alone
+
+
 def test_a_text_of_few_values_is_a_category() -> None:
     """The trial: a column for each value but the first; a remark for each patient is none."""
     block = replace(BLOCK, groups={"a": ("sex", "study")}, logarithms=(), ordered=(), leave_out="")
@@ -220,6 +245,7 @@ BLOCKS = st.builds(
     logarithms=st.sampled_from([(), ("wbc",)]),
     ordered=st.sampled_from([(), ("ecog",)]),
     carriers=st.integers(0, 30),
+    pairs=st.integers(0, 30),
     splits=st.integers(2, 1000),
     share=st.floats(0.01, 0.99),
     leave_out=st.sampled_from(["", "study"]),

@@ -302,6 +302,8 @@ class PredictionBlock(Analysis):
         logarithms: numbers that enter as their logarithm.
         ordered: categories that enter as the position of their value.
         carriers: findings of fewer carriers among the training patients are left out.
+        pairs: random effects also take the pairs of findings that so many training patients carry
+            together, as a group of their own; 0 for none.
         splits: how many random splits there are; 0 for none.
         share: the share of patients that each of them tests.
         leave_out: the element whose groups are left out one at a time, such as "study".
@@ -314,6 +316,7 @@ class PredictionBlock(Analysis):
     logarithms: tuple[str, ...] = ()
     ordered: tuple[str, ...] = ()
     carriers: float = 5
+    pairs: float = 0
     splits: float = 20
     share: float = 0.2
     leave_out: str = ""

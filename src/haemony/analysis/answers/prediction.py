@@ -43,12 +43,14 @@ class Inputs:
     Attributes:
         groups: the columns of each group.
         numbers: the columns that are scaled; the others are 0 or 1.
+        findings: the columns of findings, present or not.
         first: columns that the others of their element imply.
         centred: the groups that have a mean of their own.
     """
 
     groups: Mapping[str, tuple[str, ...]]
     numbers: frozenset[str]
+    findings: tuple[str, ...]
     first: frozenset[str]
     centred: tuple[str, ...]
 
@@ -146,6 +148,7 @@ def _read(
     columns: dict[str, pl.Series] = {}
     groups: dict[str, tuple[str, ...]] = {}
     numbers: set[str] = set()
+    findings: list[str] = []
     first: set[str] = set()
     centred: list[str] = []
     for group, names in block.groups.items():
@@ -158,6 +161,7 @@ def _read(
             mine += found
             if name in block.ordered or element.type.is_numeric:
                 numbers |= found.keys()
+            findings += found if element.type is ValueType.FINDING else []
             first |= set(list(found)[:1] if alone else [])
         groups[group] = tuple(mine)
         centred += [] if alone else [group]
@@ -167,7 +171,7 @@ def _read(
     )
     return (
         table.sort(table.columns, nulls_last=True),
-        Inputs(groups, frozenset(numbers), frozenset(first), tuple(centred)),
+        Inputs(groups, frozenset(numbers), tuple(findings), frozenset(first), tuple(centred)),
     )
 
 
@@ -241,7 +245,8 @@ def _learner(name: str, inputs: Inputs, block: PredictionBlock, clock: Clock, se
         groups = {
             group: [one for one in names if one in kept] for group, names in inputs.groups.items()
         }
-        return RandomEffectsCox(_formula(clock, ()), groups, inputs.centred)
+        paired = [name for name in inputs.findings if name in kept] if block.pairs else []
+        return RandomEffectsCox(_formula(clock, ()), groups, inputs.centred, paired, block.pairs)
 
     def forest(kept: Sequence[str]) -> Learner:
         return TreesCox.forest(_formula(clock, kept), seed=seed)

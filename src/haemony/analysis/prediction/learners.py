@@ -210,6 +210,8 @@ class RandomEffectsCox:
         formula: the response, and what is not shrunk, as for `random_effects.cox`.
         groups: the terms of each group.
         means: the groups that have a mean of their own; in others effects are shrunk to zero.
+        paired: findings, 0 or 1, whose products are effects of a further group, "pairs".
+        together: how many of the patients fitted must carry both findings of a pair.
 
     >>> table = pl.DataFrame({"days": [4, 3, 1, 1, 2, 2, 3], "died": [1, 1, 1, 0, 1, 1, 0],
     ...     "a": [0, 2, 1, 1, 1, 0, 0], "b": [1, 0, 1, 0, 1, 0, 1]})
@@ -221,17 +223,33 @@ class RandomEffectsCox:
     formula: str
     groups: Mapping[str, Sequence[str]]
     means: Collection[str]
+    paired: Sequence[str] = ()
+    together: float = 10
 
     def fit(self, table: pl.DataFrame) -> CoxModel:
         """Estimate effects and variances."""
         groups = {name: terms for name, terms in self.groups.items() if terms}
-        means = [name for name in groups if name in self.means]
+        groups |= {PAIRS: pairs} if (pairs := self._pairs(table)) else {}
+        means = [name for name in groups if name in (*self.means, PAIRS)]
         fit = random_effects.cox(self.formula, table, groups=groups, means=means)
         if not fit.converged:
             raise BadCovariate(
                 "groups", reason="give a fit that does not settle", remedy="name fewer inputs"
             )
         return CoxModel(fit.as_cox)
+
+    def _pairs(self, table: pl.DataFrame) -> list[str]:
+        """The pairs of findings that enough patients carry together."""
+        carried = table.select(self.paired).to_numpy().astype(np.float64).round()
+        both = np.triu(carried.T @ carried, k=1)
+        return [
+            f"`{self.paired[a]}`:`{self.paired[b]}`"
+            for a, b in np.argwhere(both >= max(self.together, 1))
+        ]
+
+
+PAIRS = "pairs"
+"""The group of the products of findings."""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ def _check_prediction(block: PredictionBlock) -> None:
     for key, wrong in (
         ("share", not 0 < block.share < 1),
         ("carriers", not 0 <= block.carriers < inf),
+        ("pairs", not 0 <= block.pairs < inf),
     ):
         if wrong:
             raise BadProtocol(f"{block.key}.{key}", "is out of range", "give 0.2, or 5 carriers")

@@ -148,7 +148,7 @@ _READERS: Mapping[str, _Reader] = {
     **dict.fromkeys(("by", "strata", "within", "of", "elements"), Keys.texts),
     **dict.fromkeys(("origins", "definitions", "models", "logarithms", "ordered"), Keys.texts),
     **dict.fromkeys(("until", "day", "horizon", "carriers", "imputations"), Keys.number),
-    **dict.fromkeys(("splits", "share"), Keys.number),
+    **dict.fromkeys(("splits", "share", "pairs"), Keys.number),
     **dict.fromkeys(("leave_out", "given", "treated"), Keys.text),
     "estimand": lambda keys, name, default: keys.choice(name, default, list(TARGETS)),
     "groups": lambda keys, name, _default: keys.lists(name),

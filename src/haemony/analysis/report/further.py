@@ -402,6 +402,7 @@ def prediction_of(found: PredictionFound, words: Words, least: int) -> Document:
         ],
         "columns": found.columns,
         "carriers": int(block.carriers),
+        "pairs": int(block.pairs),
         "splits": int(block.splits),
         "share": number(block.share),
         "tested": shown(found.tested, least),
