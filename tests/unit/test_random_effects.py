@@ -222,3 +222,14 @@ def test_separation_is_named_where_nothing_shrinks_it() -> None:
     assert any("perfect has no finite estimate" in note for note in free.notes)
     assert held.converged
     assert abs(held.coefficients[-1]) < 10
+
+
+@pytest.mark.parametrize(("sd", "seed"), [(0.12, 19), (0.08, 31)])
+def test_a_variance_near_zero_settles(sd: float, seed: int) -> None:
+    """Where effects hardly differ, an estimate of their variance creeps; it gets there."""
+    groups = {"first": GENES[:6], "others": GENES[6:]}
+
+    fit = random_effects.cox("Surv(days, died) ~ 1", patients(300, seed, sd), groups=groups)
+
+    assert fit.converged
+    assert fit.iterations < 250

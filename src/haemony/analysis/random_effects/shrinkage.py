@@ -33,6 +33,8 @@ STILL_MOVING = 0.1
 FARTHEST = 200.0
 LEAST_VARIANCE = 1e-6
 FIRST_VARIANCE = 0.1
+TOGETHER = 60
+"""Rounds after which the slowest variance alone is hurried, which the others then follow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,7 @@ def shrink(scaled: Scaled, blocks: Blocks, how: Shrinkage, names: Sequence[str])
         change = np.log(np.where(free, wanted, 1.0)) - np.log(np.where(free, variances, 1.0))
         moving = np.abs(change[free & (variances > LEAST_VARIANCE)])
         steady = gain < SETTLED and bool((moving < STEADY).all())
-        change = _hurried(change, before) if rounds % 3 == 0 else change
+        change = _faster(change, before, rounds)
         before = change
         variances = np.where(
             free, np.maximum(variances * np.exp(change), LEAST_VARIANCE), variances
@@ -228,8 +230,22 @@ def _wanted(
     return np.asarray(np.maximum(wanted, LEAST_VARIANCE**2))
 
 
-def _hurried(change: Floats, before: Floats) -> Floats:
-    """Where a sequence of ever smaller changes will lead (Aitken), at most 20-fold at once."""
+def _faster(change: Floats, before: Floats, rounds: int) -> Floats:
+    """Changes (q,) of the log variances, at times more than the estimator asks for.
+
+    At first all are hurried every third round. A variance near zero can still creep when the others
+    stand; then it alone is hurried, and they are given some rounds to follow.
+    """
+    if rounds <= TOGETHER:
+        return _hurried(change, before, 0.95) if rounds % 3 == 0 else change
+    if rounds % 8:
+        return change
+    slowest = np.abs(change) == np.abs(change).max()
+    return np.where(slowest, _hurried(change, before, 0.9995), change)
+
+
+def _hurried(change: Floats, before: Floats, most: float) -> Floats:
+    """Where a sequence of ever smaller changes will lead (Aitken), their ratio capped."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(before == 0, 0.0, change / before)
-    return np.asarray(np.clip(change / (1 - np.clip(ratio, 0.0, 0.95)), -3.0, 3.0))
+    return np.asarray(np.clip(change / (1 - np.clip(ratio, 0.0, most)), -3.0, 3.0))

@@ -78,16 +78,18 @@ class Covariates:
         given: (n, p) the matrix.
         means: (p,) what is taken from each column.
         scale: (p,) what each column is then divided by.
+        bare: whether the matrix is seen as it is.
     """
 
     given: Floats
     means: Floats
     scale: Floats
+    bare: bool = False
 
     @classmethod
     def plain(cls, x: Floats) -> Self:
         """A matrix (n, p) seen as it is."""
-        return cls(x, np.zeros(x.shape[1]), np.ones(x.shape[1]))
+        return cls(x, np.zeros(x.shape[1]), np.ones(x.shape[1]), bare=True)
 
     def __len__(self) -> int:
         return len(self.given)
@@ -110,7 +112,7 @@ class Covariates:
     def rows(self, chosen: Integers) -> Floats:
         """(m, p) some rows as they are seen."""
         if len(self) <= BLOCK:
-            return self._only[chosen]
+            return np.take(self._only, chosen, axis=0)
         taken = self.given[chosen]
         return self._seen(taken, taken)
 
@@ -160,7 +162,7 @@ class Covariates:
 
     @cached_property
     def _only(self) -> Floats:
-        return self._seen(self.given, np.empty(self.given.shape))
+        return self.given if self.bare else self._seen(self.given, np.empty(self.given.shape))
 
     def _seen(self, rows: Floats, room: Floats) -> Floats:
         np.copyto(room, rows)
