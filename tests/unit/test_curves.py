@@ -487,3 +487,25 @@ def test_tied_events_after_a_group_has_gone_are_no_division_by_zero() -> None:
     found = gray(Surv.right([2, 0, 3, 3], [0, 1, 1, 1]), groups=list("ccbb"))
 
     assert found.statistic[0] == pytest.approx(1, abs=1e-12)
+
+
+def test_a_group_that_is_watched_no_longer_fades_at_once() -> None:
+    """Nothing is known of censoring after a group's last follow-up: `crr` has weight 0 there."""
+    times = [2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 15, 20]
+    follow_up = Surv.right(times, [1, 2, 1, 0, 2, 2, 1, 0, 1, 2, 0, 1], states=("1", "2"))
+    x = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8])
+
+    found = fine_gray(follow_up, covariates=x, censoring_by=[1] * 6 + [2] * 6)
+
+    assert found.coefficients == pytest.approx([-0.132960644158], abs=1e-11)
+    assert found.log_likelihood.fitted == pytest.approx(-8.255557743061, abs=1e-11)
+
+
+def test_gray_goes_on_after_the_last_event_of_a_kind() -> None:
+    """A patient whose other event comes when the incidence is complete adds nothing."""
+    days = [11, 13, 19, 31, 88, 107, 188, 250, 395]
+    groups = list("aaaaababb")
+
+    found = gray(Surv.right(days, [1, 2, 1, 1, 1, 1, 1, 1, 2], states=("1", "2")), groups=groups)
+
+    assert np.isfinite(found.statistic).all()

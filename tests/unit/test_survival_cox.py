@@ -392,3 +392,58 @@ def test_patients_beyond_any_number_are_refused() -> None:
     ):
         with pytest.raises(survival.BadCovariate, match=message):
             fit.predict(rows, times)
+
+
+def test_scaled_schoenfeld_residuals_rest_on_the_information() -> None:
+    """They estimate coefficients, so a cluster changes errors and leaves them alone, as in R."""
+    formula = "Surv(days, died) ~ age + NPM1"
+    plain = survival.cox(formula, patients())
+    robust = survival.cox(f"{formula} + cluster(trial)", patients())
+
+    assert not np.allclose(plain.covariance, robust.covariance)
+    assert np.array_equal(survival.schoenfeld(plain).scaled, survival.schoenfeld(robust).scaled)
+
+
+@pytest.mark.parametrize("transform", ["km", "rank"])
+def test_an_entry_may_join_two_times_that_differ_by_rounding(
+    transform: survival.Transform,
+) -> None:
+    """Proportionality is tested on the times that the fit saw, entries included."""
+    stop = np.array([0.2, 0.3, 0.4, 0.5, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    start = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.0, 0.0])
+    event, x = np.array([1, 1, 0, 1, 1, 1, 0, 1, 1, 1]), np.arange(10.0) % 4
+    shaken = stop.copy(), start.copy()
+    shaken[0][4] += 2e-8
+    shaken[1][6] += 1e-8
+
+    clean, found = (
+        survival.proportional_hazards(
+            survival.cox(survival.Surv.delayed(b, e, event), covariates=x), transform
+        )
+        for e, b in ((stop, start), shaken)
+    )
+
+    assert found.overall.statistic == pytest.approx(clean.overall.statistic, rel=1e-6)
+
+
+@pytest.mark.parametrize("event", [0, 1])
+def test_a_follow_up_without_length_is_refused(event: int) -> None:
+    """It starts and ends at what counts as one time, where nobody can be at risk."""
+    start, stop, died = np.zeros(6), np.arange(1.0, 7.0), np.ones(6, dtype=int)
+    start[3], died[3] = stop[3] - 1e-10, event
+    follow_up = survival.Surv.delayed(start, stop, died)
+
+    with pytest.raises(survival.BadResponse, match="1 follow-ups are shorter than rounding error"):
+        survival.cox(follow_up, covariates=np.arange(6.0) % 4)
+    with pytest.raises(survival.BadResponse, match="shorter than rounding error"):
+        survival.kaplan_meier(follow_up)
+
+
+def test_a_hazard_far_from_all_patients_is_refused() -> None:
+    """Covariates of a million have no number for the hazard at zero."""
+    table = patients().with_columns(age=pl.col("age") * 0.2 + 1e6)
+    fit = survival.cox("Surv(days, died) ~ age", table)
+
+    assert fit.baseline_hazard()["hazard"].is_finite().all()
+    with pytest.raises(survival.BadCovariate, match="beyond any number"):
+        fit.baseline_hazard("zero")

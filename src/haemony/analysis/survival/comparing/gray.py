@@ -270,7 +270,9 @@ class _Stratum:
         it ends the group's other futures, by the share that survival has in them; an event of
         another kind does only the latter. The variance sums the squares of both, over all groups.
         """
-        step = self.events / (self.pooled_risk * (1 - self.pooled + self.events / self.pooled_risk))
+        left = self.pooled_risk * (1 - self.pooled) + self.events
+        some = self.events > 0
+        step = np.divide(self.events, left, out=np.zeros_like(left), where=some)
         inflated = self.inflated
         total = np.zeros((inflated.shape[1], inflated.shape[1]))
         for k in range(inflated.shape[1]):

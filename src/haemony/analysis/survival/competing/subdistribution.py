@@ -32,7 +32,8 @@ class Censoring:
         at_risk: (T, C) who may be censored at each time.
         censored: (T, C) who is.
         before: (T, C) G(t-), the chance of staying uncensored until just before each time; with
-            late entry times the chance H(t-) of having entered by then.
+            late entry times the chance H(t-) of having entered by then. It is 0 beyond the last
+            follow-up of a group, where nothing is known of it.
     """
 
     group: Integers
@@ -80,6 +81,7 @@ def _one_group(
     before = np.concatenate([[1.0], np.cumprod(1 - share)[:-1]])
     if grid.start is not None:
         before = before * _entered(entering, sums_by(stop, None, size))
+    before[stop.max() + 1 :] = 0.0
     return at_risk, censored, before
 
 

@@ -100,13 +100,23 @@ class Grid:
 
     @classmethod
     def of(cls, response: Surv) -> Self:
-        """Place a response on its grid; times closer than rounding error count as tied."""
+        """Place a response on its grid; times closer than rounding error count as tied.
+
+        Raises:
+            BadResponse: some follow-ups are so short that they end where they start.
+        """
         if response.start is None:
             times, stop = distinct(response.stop)
             return cls(times, stop, None)
         times, both = distinct(np.concatenate([response.start, response.stop]))
-        n = len(response)
-        return cls(times, both[n:], both[:n])
+        start, stop = np.split(both, 2)
+        short = int(np.count_nonzero(start >= stop))
+        if short:
+            raise BadResponse(
+                f"{short} follow-ups are shorter than rounding error beside the other times",
+                remedy="give the times in a smaller unit, or leave these rows out",
+            )
+        return cls(times, stop, start)
 
 
 def distinct(values: Floats) -> tuple[Floats, Integers]:

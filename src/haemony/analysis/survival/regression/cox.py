@@ -217,8 +217,18 @@ class CoxFit:
 
         Args:
             at: for a patient with mean covariates, or with all covariates zero.
+
+        Raises:
+            BadCovariate: covariates zero lie so far away that no number holds the hazard there.
         """
-        shift = 1.0 if at == "means" else float(np.exp(-self.means @ self.coefficients))
+        away = 0.0 if at == "means" else float(-self.means @ self.coefficients)
+        if not abs(away) < FARTHEST:
+            raise BadCovariate(
+                "at",
+                reason="is 'zero', so unlike the patients that the hazard is beyond any number",
+                remedy="ask for the hazard at='means', or count covariates from a usual value",
+            )
+        shift = float(np.exp(away))
         return pl.DataFrame(
             {
                 "stratum": [self.data.strata.labels[code] for code in self.sets.stratum],

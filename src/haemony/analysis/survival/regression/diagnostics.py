@@ -18,7 +18,7 @@ from scipy.special import xlogy
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.kaplan_meier import kaplan_meier
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.response import distinct
+from haemony.analysis.survival.data.response import Grid
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, BadResponse
 from haemony.analysis.survival.regression.cox import ChiSquared, CoxFit, require_residuals
@@ -125,7 +125,8 @@ def proportional_hazards(fit: CoxFit, transform: Transform = "km") -> Proportion
 def schoenfeld(fit: CoxFit) -> Schoenfeld:
     """Schoenfeld residuals: who died, less who was expected to (Schoenfeld 1982).
 
-    The scaled ones estimate the coefficient at each death (Grambsch and Therneau 1994).
+    The scaled ones estimate the coefficient at each death (Grambsch and Therneau 1994), by the
+    inverse information even where standard errors are robust, as in R.
     """
     require_residuals(fit)
     centred = fit.centred
@@ -137,7 +138,7 @@ def schoenfeld(fit: CoxFit) -> Schoenfeld:
         times=part.sets.times[part.death_event],
         rows=rows,
         residuals=residuals,
-        scaled=fit.coefficients + len(rows) * residuals @ fit.covariance,
+        scaled=fit.coefficients + len(rows) * residuals @ fit.naive_covariance,
     )
 
 
@@ -208,12 +209,13 @@ def _trend(fit: CoxFit, transform: Transform) -> Floats:
                 "an event at time 0 has no logarithm", remedy="choose another transform"
             )
         return np.log(sets.times)
-    times, position = distinct(fit.data.response.stop)
-    found = np.searchsorted(times, sets.times, side="left")
     if transform == "rank":
-        tied = np.bincount(position)
+        grid = Grid.of(fit.data.response)
+        tied = np.bincount(grid.stop, minlength=len(grid.times))
+        found = np.searchsorted(grid.times, sets.times)
         return np.asarray((np.cumsum(tied) - (tied - 1) / 2)[found])
     curve = kaplan_meier(fit.data.response).curves[0]
+    found = np.searchsorted(curve.times, sets.times)
     return np.asarray(1 - np.concatenate([[1.0], curve.survival])[found])
 
 
