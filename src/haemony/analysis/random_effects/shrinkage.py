@@ -142,9 +142,9 @@ def shrink(scaled: Scaled, blocks: Blocks, how: Shrinkage, names: Sequence[str])
         state, gain = _step(likelihood, state, _penalty(blocks, variances, scale))
         wanted = _wanted(blocks, how, variances, state, scale)
         change = np.log(np.where(free, wanted, 1.0)) - np.log(np.where(free, variances, 1.0))
-        moving = np.abs(change[free & (variances > LEAST_VARIANCE)])
+        moving = np.where(free & (variances > LEAST_VARIANCE), np.abs(change), 0.0)
         steady = gain < SETTLED and bool((moving < STEADY).all())
-        change = _faster(change, before, rounds)
+        change = _faster(change, before, rounds, slowest=moving == moving.max(initial=0.0))
         before = change
         variances = np.where(
             free, np.maximum(variances * np.exp(change), LEAST_VARIANCE), variances
@@ -230,7 +230,7 @@ def _wanted(
     return np.asarray(np.maximum(wanted, LEAST_VARIANCE**2))
 
 
-def _faster(change: Floats, before: Floats, rounds: int) -> Floats:
+def _faster(change: Floats, before: Floats, rounds: int, *, slowest: Flags) -> Floats:
     """Changes (q,) of the log variances, at times more than the estimator asks for.
 
     At first all are hurried every third round. A variance near zero can still creep when the others
@@ -240,7 +240,6 @@ def _faster(change: Floats, before: Floats, rounds: int) -> Floats:
         return _hurried(change, before, 0.95) if rounds % 3 == 0 else change
     if rounds % 8:
         return change
-    slowest = np.abs(change) == np.abs(change).max()
     return np.where(slowest, _hurried(change, before, 0.9995), change)
 
 

@@ -36,7 +36,12 @@ from haemony.analysis.survival.regression.cox_data import (
     cox_data,
     with_options,
 )
-from haemony.analysis.survival.regression.new_patients import check_near, covariates_of, strata_of
+from haemony.analysis.survival.regression.new_patients import (
+    FARTHEST,
+    check_near,
+    covariates_of,
+    strata_of,
+)
 from haemony.analysis.survival.regression.newton import Maximum, Quadratic, inverse, maximise, solve
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
 from haemony.analysis.survival.regression.risk_sets import RiskSets
