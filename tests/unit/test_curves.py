@@ -509,3 +509,15 @@ def test_gray_goes_on_after_the_last_event_of_a_kind() -> None:
     found = gray(Surv.right(days, [1, 2, 1, 1, 1, 1, 1, 1, 2], states=("1", "2")), groups=groups)
 
     assert np.isfinite(found.statistic).all()
+
+
+def test_a_certain_incidence_has_no_error() -> None:
+    """Once everybody has had the only event, rounding is no variance."""
+    days = np.random.default_rng(4).permutation(np.arange(1.0, 3001.0))
+    everybody = Surv.right(days, np.ones(3000), states=("relapse",))
+
+    found = aalen_johansen(everybody).curves[0]
+
+    assert found.incidence[-1, 0] == pytest.approx(1)
+    assert found.std_err[-1, 0] == 0
+    assert found.std_err[-2, 0] > 1e-4

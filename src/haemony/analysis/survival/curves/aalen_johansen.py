@@ -28,6 +28,9 @@ from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import sample
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
 
+ROUNDING = 1e-15
+"""A variance below this is what rounding leaves of zero: it would take as many patients."""
+
 
 @dataclass(frozen=True, eq=False)
 class Incidence(StepCurve):
@@ -137,7 +140,7 @@ def _curve(group: Group, conf_type: ConfType, level: float) -> Incidence:
         variance = _variance(group, incidence)
     else:
         variance = _jackknife(group, incidence)
-    std_err = np.sqrt(variance)
+    std_err = np.sqrt(np.where(variance > ROUNDING, variance, 0.0))
     log_se = np.divide(std_err, incidence, out=np.zeros_like(std_err), where=incidence > 0)
     lower, upper = confidence_limits(incidence, log_se, conf_type, level)
     told = group.told
