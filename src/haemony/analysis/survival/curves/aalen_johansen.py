@@ -28,7 +28,7 @@ from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import sample
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
 
-ROUNDING = 1e-15
+ROUNDING = 1e-14
 """A variance below this is what rounding leaves of zero: it would take as many patients."""
 
 
