@@ -17,7 +17,7 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.formula import known_columns, positive_weights
 from haemony.analysis.survival.data.frames import numbers
-from haemony.analysis.survival.data.given import moments, number
+from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST, TIE_TOLERANCE
 from haemony.analysis.survival.data.sample import bounded
 from haemony.analysis.survival.faults import NothingToAnalyse
@@ -135,7 +135,7 @@ class Histories:
 
     def at_risk(self, times: ArrayLike) -> pl.DataFrame:
         """How many are under observation in each state just before given times."""
-        wanted = moments(times)
+        wanted = times_asked(times)
         frames = []
         for state in self.scheme.transient:
             mine = self.origin == self.scheme.state(state)

@@ -24,7 +24,7 @@ from haemony.analysis.multistate.histories import ENTERED
 from haemony.analysis.multistate.models import Clock, Component, Patient, TransitionCox, one_patient
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.given import moments, number
+from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST
 from haemony.analysis.survival.faults import BadCovariate, BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
@@ -170,7 +170,7 @@ def simulate(
         BadCovariate: a covariate is no number, or so far from those of the fit that the hazard
             overflows; or too few courses are asked for.
     """
-    wanted = moments(times)
+    wanted = times_asked(times)
     since = number(since, "since")
     begun = since if entered is None else number(entered, "entered")
     if not (wanted.size and begun <= since <= wanted.min() and wanted.max() <= LATEST):

@@ -20,7 +20,7 @@ from haemony.analysis.multistate.occupation import ROUNDING, later
 from haemony.analysis.multistate.steps import integrals
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.given import moments, number
+from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.faults import BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
@@ -106,7 +106,7 @@ class TransitionProbabilities:
             times: when; before s and after the last follow-up it is null, unless nobody can move.
             state: the state at s; all states when it is left out.
         """
-        wanted = moments(times)
+        wanted = times_asked(times)
         position = np.searchsorted(self.times, wanted, side="right") - 1
         return self._frame(position, wanted, state)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from haemony.analysis.blocks import LateEntry, MissingData, Pooling
 from haemony.analysis.causal import TARGETS
@@ -17,6 +17,9 @@ from haemony.analysis.keys import BadProtocol, Keys
 from haemony.analysis.protocol.plan import BLOCKS, HEAD, Protocol, TimeUnit
 from haemony.analysis.protocol.uses import COURSES
 from haemony.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class NoProtocol(UsageError):
@@ -129,7 +132,7 @@ def _condition(keys: Keys) -> Condition:
     )
 
 
-_R = TypeVar("_R")
+_R = TypeVar("_R", bound="DataclassInstance")
 _Reader = Callable[[Keys, str, Any], object]
 
 
@@ -179,7 +182,7 @@ def _read(kind: type[_R], keys: Keys) -> _R:
     table = getattr(kind, "TABLE", "")
     given: dict[str, Any] = {}
     names = []
-    for one in fields(kind):  # type: ignore[arg-type]
+    for one in fields(kind):
         if one.name == "key":
             continue
         names.append(one.name)

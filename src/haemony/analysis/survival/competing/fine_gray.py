@@ -30,7 +30,7 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.data.given import moments
+from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
@@ -171,7 +171,7 @@ class FineGray:
         """
         x = covariates_of(rows, self.names, self.data.design)
         codes = strata_of(rows, self.data.cox.strata, strata, len(x))
-        wanted = moments(times)
+        wanted = times_asked(times)
         predictors = (x - self.data.cox.means) @ self.coefficients
         check_near(predictors)
         relative = np.exp(predictors)

@@ -20,7 +20,7 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import tidy
-from haemony.analysis.survival.data.given import moments
+from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.faults import UnknownColumn
 from haemony.analysis.survival.intervals import ConfType
 
@@ -134,7 +134,7 @@ class Curves(Generic[C_co]):
         Raises:
             BadCovariate: a time is not a number.
         """
-        wanted = moments(times)
+        wanted = times_asked(times)
         return pl.concat([curve.at(wanted) for curve in self.curves])
 
     def table(self) -> pl.DataFrame:

@@ -47,13 +47,13 @@ def finite(values: ArrayLike, name: str) -> Floats:
     return found
 
 
-def moments(times: ArrayLike, name: str = "times") -> Floats:
+def times_asked(times: ArrayLike, name: str = "times") -> Floats:
     """Times (m,) at which something is asked for; one alone will do, and infinity is late.
 
     Raises:
         BadCovariate: some are no numbers.
 
-    >>> moments(365)
+    >>> times_asked(365)
     array([365.])
     """
     remedy = "give times in the unit of the follow-up, such as [365, 1095]"

@@ -23,7 +23,7 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.data.given import moments
+from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
@@ -264,7 +264,7 @@ class CoxFit:
         """
         x, codes = self.read_rows(rows, strata)
         check_near((x - self.means) @ self.coefficients)
-        wanted = moments(times)
+        wanted = times_asked(times)
         parts = [
             self._predict_one(i, x[i] - self.means, int(codes[i]), wanted, conf_type, level)
             for i in range(len(x))

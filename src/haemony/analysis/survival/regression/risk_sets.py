@@ -74,11 +74,6 @@ class RiskSets:
         )
 
     @property
-    def last(self) -> Integers:
-        """(n,) last event time at which each row is at risk, -1 where there is none."""
-        return (self.place + 1) // 2 - 1
-
-    @property
     def died(self) -> Flags:
         """(n,) whether each row dies."""
         return np.asarray(self.place % 2 == 1)
