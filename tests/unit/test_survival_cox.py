@@ -377,7 +377,7 @@ def test_new_patients_have_levels_and_strata_that_the_fit_knows() -> None:
 
     with pytest.raises(survival.BadCovariate, match="'stage' have a level that the fit never saw"):
         coded.predict({"stage": [4]}, [10])
-    with pytest.raises(survival.BadCovariate, match="'strata' is missing or unknown"):
+    with pytest.raises(survival.BadCovariate, match="'trial' has a stratum that the fit never saw"):
         one.predict({"age": [50], "trial": ["B"]}, [10])
 
 
@@ -447,3 +447,19 @@ def test_a_hazard_far_from_all_patients_is_refused() -> None:
     assert fit.baseline_hazard()["hazard"].is_finite().all()
     with pytest.raises(survival.BadCovariate, match="beyond any number"):
         fit.baseline_hazard("zero")
+
+
+def test_strata_may_be_called_anything() -> None:
+    """A comma or an equals sign in a stratum's name does not part it."""
+    table = patients().with_columns(
+        trial=pl.col("trial").replace({"A": "Ulm, Germany", "B": "arm=B, 2"})
+    )
+    fit = survival.cox("Surv(days, died) ~ age + strata(trial)", table)
+    plain = survival.cox("Surv(days, died) ~ age + strata(trial)", patients())
+
+    found, expected = (
+        one.predict({"age": [50], "trial": [trial]}, [20])["survival"]
+        for one, trial in ((fit, "arm=B, 2"), (plain, "B"))
+    )
+
+    assert found.to_list() == pytest.approx(expected.to_list())

@@ -12,7 +12,7 @@ import polars as pl
 
 from haemony.analysis.logistic import complete_columns, true_or_false
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import Complete, Missing, Model, complete, groups_of
+from haemony.analysis.survival.data.formula import Complete, Missing, Model, complete
 from haemony.analysis.survival.data.frames import Tabular, column_names, numbers, polars_table
 from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.faults import (
@@ -23,7 +23,7 @@ from haemony.analysis.survival.faults import (
 )
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.cox_data import Treatment
-from haemony.analysis.survival.regression.new_patients import check_near
+from haemony.analysis.survival.regression.new_patients import check_near, strata_of
 
 Settings: TypeAlias = Mapping[str, Mapping[str, object]]
 """Under the name of each setting, columns and the values they are set to."""
@@ -224,7 +224,7 @@ def _world(
     known = [finite(numbers(rows[name]), name) for name in data.model.offset]
     x, offset = fit.covariates_of(rows) - fit.means, np.sum([np.zeros(rows.height), *known], axis=0)
     check_near(x @ fit.coefficients + offset)
-    return World(x, offset, _strata(fit, data.model, rows))
+    return World(x, offset, strata_of(rows, fit.data.strata, None, rows.height))
 
 
 def _of_a_kind(value: object, column: pl.Series) -> pl.Expr:
@@ -249,18 +249,3 @@ def _of_a_kind(value: object, column: pl.Series) -> pl.Expr:
         return pl.lit(bool(number))
     whole = dtype.is_integer() and number.is_integer()
     return pl.lit(int(number), dtype=pl.Int64) if whole else pl.lit(number, dtype=pl.Float64)
-
-
-def _strata(fit: CoxFit, model: Model, rows: pl.DataFrame) -> Integers:
-    """The stratum (N,) of each row, among those of the fit."""
-    if not model.strata:
-        return np.zeros(rows.height, dtype=np.intp)
-    labels = fit.data.strata.labels
-    of = groups_of(rows, model.strata)
-    if not set(of.labels) <= set(labels):
-        raise BadCovariate(
-            ", ".join(model.strata),
-            reason="has a stratum that the fit never saw",
-            remedy=f"the fit knows {', '.join(labels)}",
-        )
-    return np.array([labels.index(label) for label in of.labels], dtype=np.intp)[of.codes]

@@ -105,13 +105,6 @@ class CoxModel:
         mine = baseline.filter(pl.col("stratum") == label)
         return mine["time"].to_numpy(), mine["hazard"].to_numpy()
 
-    @property
-    def _strata(self) -> tuple[str, ...]:
-        labels = self.fit.data.strata.labels
-        if len(labels) == 1 and "=" not in labels[0]:
-            return ()
-        return tuple(part.partition("=")[0] for part in labels[0].split(", "))
-
     def _predictor(self, table: pl.DataFrame) -> Floats:
         if self.fit.design is None or not self.fit.names:
             return np.zeros(table.height)
@@ -120,11 +113,11 @@ class CoxModel:
     def _stratum(self, table: pl.DataFrame) -> Integers:
         """(m,) codes of strata; those never seen have one of their own, the last."""
         labels = self.fit.data.strata.labels
-        if not self._strata:
+        if not self.fit.data.strata.columns:
             return np.zeros(table.height, dtype=np.intp)
         codes = np.full(table.height, len(labels), dtype=np.intp)
-        whole = whole_rows(table, self._strata)
-        of = groups_of(table.filter(pl.Series(whole)), self._strata)
+        whole = whole_rows(table, self.fit.data.strata.columns)
+        of = groups_of(table.filter(pl.Series(whole)), self.fit.data.strata.columns)
         known = [labels.index(name) if name in labels else len(labels) for name in of.labels]
         codes[whole] = np.array(known, dtype=np.intp)[of.codes]
         return codes

@@ -139,10 +139,12 @@ class Groups:
     Attributes:
         labels: (G,) names, such as "NPM1=positive", in order.
         codes: (n,) position of each row's group.
+        columns: the columns whose combinations they are; none where labels came as an array.
     """
 
     labels: tuple[str, ...]
     codes: Integers
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,7 +286,8 @@ def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
     """
     labels: list[str] = [""]
     codes = np.zeros(table.height, dtype=np.intp)
-    for column in columns:
+    named = tuple(columns)
+    for column in named:
         names, position = levels(table[column])
         codes = codes * len(names) + position
         labels = [
@@ -293,7 +296,7 @@ def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
             for name in names
         ]
     used, codes = np.unique(codes, return_inverse=True)
-    return Groups(tuple(labels[i] or "all" for i in used), codes.astype(np.intp))
+    return Groups(tuple(labels[i] or "all" for i in used), codes.astype(np.intp), named)
 
 
 def groups_from(values: NDArray[np.generic] | None, n: int) -> Groups:

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Groups, Missing
+from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
@@ -407,7 +407,7 @@ def _subset(data: CoxData, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> 
         data,
         response=Surv(response.stop[rows], response.event[rows], start, response.states),
         x=data.x[rows],
-        strata=Groups(data.strata.labels, data.strata.codes[rows]),
+        strata=replace(data.strata, codes=data.strata.codes[rows]),
         cluster=None if data.cluster is None else data.cluster[rows],
         weights=data.weights[rows],
         offset=data.offset[rows],

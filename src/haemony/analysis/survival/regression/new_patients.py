@@ -63,15 +63,15 @@ def strata_of(
     labels = fitted.labels
     if labels == ("all",):
         return np.zeros(m, dtype=np.intp)
-    if given is None and is_table(rows):
-        columns = [part.partition("=")[0] for part in labels[0].split(", ")]
+    if given is None and fitted.columns and is_table(rows):
         table = polars_table(rows)
-        known_columns(columns, table.columns)
-        of = groups_of(table, columns)
+        of = groups_of(table, known_columns(fitted.columns, table.columns))
         given = [of.labels[code] for code in of.codes]
     if given is None or not set(given) <= set(labels):
         raise BadCovariate(
-            "strata", reason="is missing or unknown", remedy=f"give one of {', '.join(labels)}"
+            ", ".join(fitted.columns) or "strata",
+            reason="is missing" if given is None else "has a stratum that the fit never saw",
+            remedy=f"the fit knows {', '.join(labels)}",
         )
     return np.array([labels.index(label) for label in given], dtype=np.intp)
 
