@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import haemony as hm
 from haemony.intake.known import known
@@ -16,8 +16,14 @@ PROJECT = Path(__file__).parent.parent
 
 # `make test` draws the same examples each time; `make nightly` looks for new ones. How long an
 # example takes says something of the machine alone: speed is measured by `make bench`.
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.register_profile("searching", derandomize=False, deadline=None)
+SLOW_IS_NO_FAULT = (HealthCheck.too_slow,)
+"""A busy machine says nothing about what is tested."""
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=SLOW_IS_NO_FAULT
+)
+settings.register_profile(
+    "searching", derandomize=False, deadline=None, suppress_health_check=SLOW_IS_NO_FAULT
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

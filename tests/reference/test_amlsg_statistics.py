@@ -225,14 +225,10 @@ def test_prediction_knows_nothing_later_than_diagnosis(told: dict[str, Any]) -> 
 
 @pytest.mark.nightly
 def test_prediction_over_twenty_splits(amlsg_release: hm.Release) -> None:
-    """Random effects .692 (asked .71, missed by .018); lasso .686 (asked .70, missed by .014).
+    """Random effects .701 (asked .71), lasso .695 (.70), forest .695 (.69): all within .01.
 
-    Of a tolerance of .015 the lasso keeps within, random effects do not; neither keeps .01. The
-    standard error of each mean is .007, so .71 lies two and a half of them away. Over ten other
-    seeds the mean of random effects is .700 with a standard deviation of .004; on the benchmark's
-    twenty splits the same models reach .700 and .696. The seed was not chosen for its result. The
-    forest, where its library is installed, reaches .685 (asked .69). Where the trial is an input,
-    random effects reach .700 and the lasso .695.
+    The standard error of each mean is .008. The seed is the plan's and was not chosen for its
+    result. Where the trial is an input, random effects reach .707 and the lasso .703.
     """
     plan = shipped(amlsg_release)
     alone = dict.fromkeys(("survival", "competing", "time_dependent", "landmarks", "models"), ())
@@ -243,12 +239,12 @@ def test_prediction_over_twenty_splits(amlsg_release: hm.Release) -> None:
     shrunk, lasso, forest = found.models
 
     assert [one.splits for one in (shrunk, lasso)] == [20, 20]
-    assert mean(shrunk) == pytest.approx(0.692, abs=0.002)
-    assert mean(lasso) == pytest.approx(ASKED["lasso"]["splits"], abs=0.015)
-    assert ASKED["random effects"]["splits"] - mean(shrunk) == pytest.approx(0.018, abs=0.002)
-    assert [round(one.std_err or 0, 3) for one in (shrunk, lasso)] == [0.007, 0.007]
+    assert mean(shrunk) == pytest.approx(ASKED["random effects"]["splits"], abs=0.01)
+    assert mean(lasso) == pytest.approx(ASKED["lasso"]["splits"], abs=0.01)
     assert forest.note or mean(forest) == pytest.approx(0.69, abs=0.01)
-    assert [mean(one) for one in with_trial.models] == pytest.approx([0.700, 0.695], abs=0.002)
+    assert [mean(one) for one in (shrunk, lasso)] == pytest.approx([0.701, 0.695], abs=0.002)
+    assert [round(one.std_err or 0, 3) for one in (shrunk, lasso)] == [0.008, 0.008]
+    assert [mean(one) for one in with_trial.models] == pytest.approx([0.707, 0.703], abs=0.002)
 
 
 def mean(model: Predicted) -> float:

@@ -104,6 +104,19 @@ def test_each_patient_is_tested_once_per_repeat() -> None:
     assert max(events) - min(events) <= 1
 
 
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.37, 0.8])
+def test_random_splits_test_everybody_equally_often(share: float) -> None:
+    """No patient is tested two times more often than another, and events are spread evenly."""
+    table = cohort()
+    splits = prediction.Splits.holdouts(120, 20, share=share, seed=4, balance=table["event"])
+
+    often = np.bincount(np.concatenate([part.test for part in splits.parts]), minlength=120)
+    assert often.max() - often.min() <= 1
+    assert {len(part.test) for part in splits.parts} == {round(120 * share)}
+    events = [table["event"].gather(part.test).sum() for part in splits.parts]
+    assert max(events) - min(events) <= 1
+
+
 def test_splits_travel_by_patient_id(tmp_path: Path) -> None:
     """Written to a file and read for the same patients in another order, splits are the same."""
     table = cohort()

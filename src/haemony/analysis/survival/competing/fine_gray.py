@@ -263,7 +263,6 @@ def fit_fine_gray(
     check_choice(variance, "variance", get_args(FineGrayVariance))
     response, cause = data.cox.response, data.cause
     _check_fit(data, convention, ties, variance)
-    alone = Surv(response.stop, (response.event == cause).astype(np.intp), response.start)
     grid = Grid.of(response)
     censoring = Censoring.of(
         response,
@@ -271,11 +270,7 @@ def fit_fine_gray(
         data.censoring_group,
         "events at risk" if convention == "cmprsk" else "events first",
     )
-    competing = response.died & ~alone.died
-    strata = data.cox.strata.codes
-    sets = SubdistributionSets.extend(
-        RiskSets.of(alone, strata), strata, competing, censoring, grid
-    )
+    sets = _risk_sets(data, censoring, grid)
     scaled = Scaled.of(data.cox, ties, sets)
     top = maximise(scaled.partial, data.cox.names, scaled.span)
     covariance = _covariance(data, top, sets, censoring, grid, variance)
@@ -289,8 +284,8 @@ def fit_fine_gray(
         covariance=covariance,
         log_likelihood=LogLikelihood(top.start, top.moments.log_likelihood),
         n=len(response),
-        events=int(np.count_nonzero(alone.died)),
-        competing=int(np.count_nonzero(competing)),
+        events=int(np.count_nonzero(response.event == cause)),
+        competing=int(np.count_nonzero(response.died & (response.event != cause))),
         convention=convention,
         ties=ties,
         variance=variance,
@@ -327,6 +322,14 @@ def _check_fit(
     constant = data.cox.columns.span == 0
     if constant.any():
         raise ConstantCovariate([data.cox.names[i] for i in np.flatnonzero(constant)])
+
+
+def _risk_sets(data: CompetingData, censoring: Censoring, grid: Grid) -> SubdistributionSets:
+    """Who is at risk of the event modelled, those who had another one fading away."""
+    response, strata = data.cox.response, data.cox.strata.codes
+    modelled = response.event == data.cause
+    alone = RiskSets.of(Surv(response.stop, modelled.astype(np.intp), response.start), strata)
+    return SubdistributionSets.extend(alone, strata, response.died & ~modelled, censoring, grid)
 
 
 def _covariance(
@@ -383,31 +386,37 @@ def _from_censoring(
 
 def _all_across(moments: Moments, sets: SubdistributionSets, grid: Grid, code: int) -> Floats:
     """(T, p) what is lost of the score with the weight of one censoring group across each time."""
-    x, risk, fading = moments.likelihood.x, moments.risk, sets.fading(code)
-    events = np.searchsorted(grid.times, sets.times)
-    mean = moments.s1 / moments.s0[:, None]
-    change = np.zeros((len(grid.times), x.width))
+    x, risk, fading = moments.likelihood.x, moments.risk, sets.fading_of(code)
+    events, size = np.searchsorted(grid.times, sets.times), len(grid.times)
+    change = np.zeros((size, x.width))
     for begin, end in zip(sets.bounds[:-1], sets.bounds[1:], strict=True):
         span = slice(begin, end)
-        share = np.where((fading >= begin) & (fading < end), risk * sets.own, 0.0)
         hazard = sets.fade[span, code] * moments.hazard[span]
-        begun = _before(sums_by(grid.stop, share, len(change)))
-        begun_x = _before(x.total_by(grid.stop, share, len(change)))
-        ahead, ahead_mean = _ahead(events[span], hazard, mean[span], len(change))
-        change += begun_x * ahead[:, None] - begun[:, None] * ahead_mean
+        mean_hazard = moments.s1[span] * (hazard / moments.s0[span])[:, None]
+        mine = np.flatnonzero((fading.since >= begin) & (fading.since < end))
+        rows = fading.rows[mine]
+        share, stop = risk[rows] * fading.own[mine], grid.stop[rows]
+        begun = _before(x.total_of(rows, stop, share, size))
+        begun *= _ahead(events[span], hazard, size)[:, None]
+        change += begun
+        begun = _ahead(events[span], mean_hazard, size)
+        begun *= _before(sums_by(stop, share, size))[:, None]
+        change -= begun
     return change
 
 
-def _ahead(events: Integers, hazard: Floats, mean: Floats, size: int) -> tuple[Floats, Floats]:
-    """What lies ahead of each of T times of a hazard (K,), and of hazard · mean (K, p)."""
-    at, at_mean = np.zeros(size), np.zeros((size, mean.shape[1]))
-    at[events], at_mean[events] = hazard, hazard[:, None] * mean
-    return suffix_sums(at), suffix_sums(at_mean)
+def _ahead(events: Integers, values: Floats, size: int) -> Floats:
+    """(T, ...) what lies ahead of each of T times, or there, of values (K, ...) at event times."""
+    at = np.zeros((size, *values.shape[1:]))
+    at[events] = values
+    return suffix_sums(at)
 
 
 def _before(values: Floats) -> Floats:
     """Sums of all that precedes each element, along the first axis."""
-    return np.cumsum(values, axis=0) - values
+    sums = np.cumsum(values, axis=0)
+    sums -= values
+    return sums
 
 
 def _notes(infinite: tuple[str, ...], top: Maximum[Moments]) -> tuple[str, ...]:

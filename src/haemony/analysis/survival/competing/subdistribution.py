@@ -18,7 +18,7 @@ from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.columns import Covariates
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets, total_by, with_zero
+from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets
 
 CensoringTies = Literal["events at risk", "events first"]
 
@@ -60,9 +60,9 @@ class Censoring:
         at_risk, censored, before = (np.column_stack(part) for part in zip(*columns, strict=True))
         return cls(group, at_risk, censored, before)
 
-    def at_end(self, grid: Grid) -> Floats:
-        """(n,) G(T-) at the end of each row's own follow-up."""
-        return self.before[grid.stop, self.group]
+    def at_end(self, grid: Grid, rows: Integers) -> Floats:
+        """(m,) G(T-) at the end of some rows' own follow-up."""
+        return self.before[grid.stop[rows], self.group[rows]]
 
 
 def _one_group(
@@ -97,20 +97,41 @@ def _entered(entering: Floats, leaving: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Fading:
+    """The m rows with a competing event that an event time still meets.
+
+    Attributes:
+        rows: (m,) which rows, ascending.
+        since: (m,) the first event time that each meets after its competing event.
+        own: (m,) one over G(T-) at its competing event.
+        group: (m,) its censoring group.
+    """
+
+    rows: Integers
+    since: Integers
+    own: Floats
+    group: Integers
+
+    def of(self, chosen: Flags | slice) -> Fading:
+        """Some of them."""
+        return Fading(self.rows[chosen], self.since[chosen], self.own[chosen], self.group[chosen])
+
+    def within(self, part: slice, n: int) -> Fading:
+        """Those among a slice of all n rows."""
+        begin, end, _ = part.indices(n)
+        return self.of(slice(*np.searchsorted(self.rows, [begin, end])))
+
+
+@dataclass(frozen=True, eq=False)
 class SubdistributionSets(RiskSets):
     """Risk sets in which rows with a competing event stay with a weight that fades.
 
     Attributes:
-        since: (n,) the first event time that each row meets after a competing event, K where it
-            meets none.
-        own: (n,) one over G(T-) at each row's competing event, 0 where it has none.
-        group: (n,) its censoring group.
+        fading: the rows that do.
         fade: (K, groups) G(t-) at each event time.
     """
 
-    since: Integers
-    own: Floats
-    group: Integers
+    fading: Fading
     fade: Floats
 
     @classmethod
@@ -131,53 +152,47 @@ class SubdistributionSets(RiskSets):
             censoring: who is censored when.
             grid: where all times lie.
         """
-        size, last = len(grid.times), len(sets.times)
+        size, rows = len(grid.times), np.flatnonzero(competing)
         position = np.searchsorted(grid.times, sets.times)
-        met = np.searchsorted(sets.stratum * size + position, strata * size + grid.stop, "right")
-        fading = competing & (met < np.searchsorted(sets.stratum, strata, side="right"))
+        last = np.searchsorted(sets.stratum, strata[rows], side="right")
+        cells = sets.stratum * size + position
+        since = np.searchsorted(cells, strata[rows] * size + grid.stop[rows], side="right")
+        rows, since = rows[since < last], since[since < last]
         return cls(
             **{field.name: getattr(sets, field.name) for field in fields(RiskSets)},
-            since=np.where(fading, met, last),
-            own=np.divide(fading, censoring.at_end(grid), where=fading, out=np.zeros(len(fading))),
-            group=censoring.group,
+            fading=Fading(rows, since, 1 / censoring.at_end(grid, rows), censoring.group[rows]),
             fade=censoring.before[position],
         )
 
     def sums(self, weight: Floats, values: Covariates | None = None) -> tuple[Floats, Floats]:
         """As in ordinary risk sets, the fading rows included."""
         at_risk, dying = super().sums(weight, values)
-        for code in range(self.fade.shape[1]):
-            fade = self.fade[:, code]
-            faded = self._forwards(self.entering(code, weight, values))
-            at_risk = at_risk + (fade * faded if values is None else fade[:, None] * faded)
+        for code, fade in enumerate(self.fade.T):
+            mine = self.fading_of(code)
+            share, size = weight[mine.rows] * mine.own, len(fade)
+            if values is None:
+                at_risk = at_risk + fade * self._forwards(sums_by(mine.since, share, size))
+            else:
+                begun = self._forwards(values.total_of(mine.rows, mine.since, share, size))
+                at_risk += np.multiply(begun, fade[:, None], out=begun)
         return at_risk, dying
 
-    def entering(self, code: int, weight: Floats, values: Covariates | None = None) -> Floats:
-        """Sums (K,) or (K, p) over the rows of a censoring group that begin to fade.
-
-        Args:
-            code: the group.
-            weight: (n,) of the rows, before it is divided by G(T-).
-            values: (n, p) of the rows, or None for ones.
-        """
-        return total_by(self.fading(code), weight * self.own, values, len(self.times) + 1)[:-1]
-
-    def fading(self, code: int, part: slice = slice(None)) -> Integers:
-        """The first event time that each row of a censoring group meets as fading, else K."""
-        if self.fade.shape[1] == 1:
-            return self.since[part]
-        return np.where(self.group[part] == code, self.since[part], len(self.times))
+    def fading_of(self, code: int) -> Fading:
+        """The fading rows of a censoring group."""
+        return self.fading if self.fade.shape[1] == 1 else self.fading.of(self.fading.group == code)
 
     def while_at_risk(self, values: Floats, shielded: Floats | None = None) -> ByRows:
         """As in ordinary risk sets, with what the fading rows meet of each event time."""
         plain = super().while_at_risk(values, shielded)
         wide = (slice(None), *(None,) * (values.ndim - 1))
-        ahead = [with_zero(self._backwards(fade[wide] * values)) for fade in self.fade.T]
+        ahead = np.stack([self._backwards(fade[wide] * values) for fade in self.fade.T])
 
         def sums(part: slice) -> Floats:
             total = plain(part)
-            for code, met in enumerate(ahead):
-                total += self.own[part][wide] * met[self.fading(code, part)]
+            mine = self.fading.within(part, len(self.place))
+            met = ahead[mine.group, mine.since]
+            met *= mine.own[wide]
+            total[mine.rows - part.indices(len(self.place))[0]] += met
             return total
 
         return sums

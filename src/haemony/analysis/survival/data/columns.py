@@ -17,6 +17,10 @@ from scipy.sparse import csc_array
 from haemony.analysis.survival.data.arrays import Floats, Integers
 
 BLOCK = 8192
+SMALL_BLOCK = 2048
+"""Rows in a block, and where several matrices of a block's size are needed at once."""
+FEW_PLACES = 4
+"""So many places for each row of a block are few."""
 WIDE = 64
 NARROWEST = 1e-7
 
@@ -99,15 +103,14 @@ class Covariates:
         """How many columns there are."""
         return int(self.given.shape[1])
 
-    def blocks(self) -> Iterator[tuple[slice, Floats]]:
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, Floats]]:
         """The rows by blocks: which, and as they are seen. A block is gone when the next comes."""
-        if len(self) <= BLOCK:
-            yield slice(0, len(self)), self._only
-            return
-        room = np.empty((BLOCK, self.width))
-        for begin in range(0, len(self), BLOCK):
-            part = slice(begin, min(begin + BLOCK, len(self)))
-            yield part, self._seen(self.given[part], room[: part.stop - part.start])
+        small = len(self) <= BLOCK
+        room = np.empty((0 if small else size, self.width))
+        for begin in range(0, len(self), size):
+            part = slice(begin, min(begin + size, len(self)))
+            length = part.stop - part.start
+            yield part, self._only[part] if small else self._seen(self.given[part], room[:length])
 
     def rows(self, chosen: Integers) -> Floats:
         """(m, p) some rows as they are seen."""
@@ -150,7 +153,15 @@ class Covariates:
             return np.asarray(placed(place, weight, size) @ self._only)
         totals = np.zeros((size, self.width))
         for part, rows in self.blocks():
-            totals += placed(place[part], weight[part], size) @ rows
+            add_by(totals, place[part], weight[part], rows)
+        return totals
+
+    def total_of(self, rows: Integers, place: Integers, weight: Floats, size: int) -> Floats:
+        """(size, p) the same of some rows (m,), by their places (m,) and weights (m,)."""
+        totals = np.zeros((size, self.width))
+        for begin in range(0, len(rows), SMALL_BLOCK):
+            part = slice(begin, begin + SMALL_BLOCK)
+            add_by(totals, place[part], weight[part], self.rows(rows[part]))
         return totals
 
     def square(self, weight: Floats) -> Floats:
@@ -175,6 +186,24 @@ class Covariates:
         """Centre and scale rows of which each holds so many of the matrix."""
         rows -= np.tile(self.means, times)
         rows /= np.tile(self.scale, times)
+
+
+def add_by(totals: Floats, place: Integers, weight: Floats, rows: Floats) -> None:
+    """Add rows (m, p) times weights (m,) to totals (size, p), by their places (m,).
+
+    Among many places, only those that occur are touched.
+
+    >>> totals = np.zeros((2, 1))
+    >>> add_by(totals, np.array([1, 1]), np.array([1.0, 2.0]), np.array([[3.0], [4.0]]))
+    >>> totals
+    array([[ 0.],
+           [11.]])
+    """
+    if len(totals) <= FEW_PLACES * len(rows):
+        totals += placed(place, weight, len(totals)) @ rows
+        return
+    used, at = np.unique(place, return_inverse=True)
+    totals[used] += placed(at, weight, len(used)) @ rows
 
 
 def placed(place: Integers, weight: Floats, size: int) -> csc_array:

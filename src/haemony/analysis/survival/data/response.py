@@ -157,7 +157,8 @@ def _floats(values: ArrayLike) -> Floats:
 def _codes(values: ArrayLike) -> Integers:
     given = np.asarray(values)
     with np.errstate(invalid="ignore"):
-        codes = given.astype(np.intp) if given.dtype.kind in "biuf" else np.zeros(0, np.intp)
+        numeric = given if given.dtype.kind in "biuf" else np.zeros(0)
+        codes = numeric.astype(np.intp, copy=False)
     if not np.array_equal(codes, given):
         raise BadResponse("events are not whole numbers", remedy="code events as 0 and 1")
     return codes

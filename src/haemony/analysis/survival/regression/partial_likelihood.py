@@ -21,8 +21,8 @@ from typing import Literal
 
 import numpy as np
 
-from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.columns import Covariates, weighted_square
+from haemony.analysis.survival.data.arrays import Floats, Integers, constant
+from haemony.analysis.survival.data.columns import SMALL_BLOCK, Covariates, weighted_square
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 Ties = Literal["efron", "breslow"]
@@ -66,7 +66,7 @@ class PartialLikelihood:
         """(E,) the share of the tied deaths that has left the risk set before each death."""
         deaths = self.sets.deaths
         if self.ties == "breslow":
-            return np.zeros(int(deaths.sum()))
+            return constant(0.0, int(deaths.sum()))
         rank = np.arange(int(deaths.sum())) - np.repeat(self.first_death, deaths)
         return rank / np.repeat(deaths, deaths)
 
@@ -225,13 +225,12 @@ class Moments:
 
         With multipliers g and g² these are the blocks that belong to covariates times g(t).
         """
-        u, v, tied = self._means
+        u, v, tied = self._means()
         if multiplier is None:
             return self.likelihood.x.square(self.expected()) - u.T @ u - v.T @ v
         total = self.likelihood.x.square(self.expected(multiplier))
         return total - weighted_square(u, multiplier) - weighted_square(v, multiplier[tied])
 
-    @cached_property
     def _means(self) -> tuple[Floats, Floats, Integers]:
         """Two matrices (K, p) and (T, p) whose squares sum the means squared over all deaths.
 
@@ -270,12 +269,13 @@ class Moments:
         part = self.likelihood
         a, b, c = (self.moment(fractions, 2)[:, None] for fractions in (0, 1, 2))
         met = part.sets.while_at_risk(a * self.s1 - b * self.d1, b * self.s1 - c * self.d1)
-        exposure, mean = self.exposure(), self.mean_at_death()
-        for block, x in part.x.blocks():
+        exposure = part.sets.while_at_risk(self.hazard, self.shielded)
+        mean = self.mean_at_death()
+        for block, x in part.x.blocks(SMALL_BLOCK):
             place = part.sets.place[block]
             died = place % 2 == 1
             rows = met(block)
-            rows -= x * exposure[block, None]
+            rows -= x * exposure(block)[:, None]
             rows *= self.relative_hazard[block, None]
             rows[died] += x[died] - mean[place[died] // 2]
             yield block, rows

@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.columns import placed
+from haemony.analysis.survival.data.arrays import Floats, Integers, constant
+from haemony.analysis.survival.data.columns import add_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,5 +44,5 @@ class Shares:
             if cluster is None:
                 square += rows.T @ rows
             else:
-                sums += placed(cluster[part], np.ones(len(rows)), size) @ rows
+                add_by(sums, cluster[part], constant(1.0, len(rows)), rows)
         return cls(total, square + sums.T @ sums)
