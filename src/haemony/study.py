@@ -15,6 +15,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -41,7 +42,7 @@ from haemony.analysis.answers import (
     find_time_dependent,
     find_weighted,
 )
-from haemony.analysis.blocks import Baseline, ComutationBlock, Sensitivity, StatesBlock
+from haemony.analysis.blocks import Baseline, ComutationBlock, Sensitivity, StatesBlock, covariates
 from haemony.analysis.cautions import Setting, cautions, worst_first
 from haemony.analysis.clocks import ENTRY, wind
 from haemony.analysis.cohorts import Cohort, select
@@ -69,6 +70,8 @@ from haemony.analysis.keys import BadProtocol
 from haemony.analysis.prediction import trees
 from haemony.analysis.protocol import ANALYSES, NoProtocol, Protocol, file_of, load, parse, write
 from haemony.model.disease import Disease, Endpoint
+from haemony.model.disease import disease as disease_of
+from haemony.model.element import Element, Identifying, ValueType
 from haemony.model.endpoint import Anchor
 from haemony.model.errors import EnvironmentFault, HaemonyError, UsageError
 
@@ -163,7 +166,8 @@ class CannotPool(UsageError):
         super().__init__(
             f"{label}: the sources have different {what} ({', '.join(values)}) and are not pooled "
             f"unless the plan says so; write [pooling] with {key} = [{listed}], or narrow the "
-            "cohort to sources that agree"
+            'cohort to sources that agree: a [[cohort]] block with element = "contribution" and '
+            "one_of = [their ids]"
         )
 
 
@@ -172,8 +176,10 @@ class UnknownTemplate(UsageError):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        near = get_close_matches(name, _TEMPLATES, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
         super().__init__(
-            f"there is no template {name!r}; `haemony study templates` lists them: "
+            f"there is no template {name!r}; {guess}`haemony study templates` lists them: "
             f"{', '.join(_TEMPLATES)}"
         )
 
@@ -359,7 +365,7 @@ def run(
         **vars(answers),
         protocol=protocol,
         provenance=_provenance(protocol, release, ready.sources),
-        catalogue=release.disease.catalogue,
+        catalogue=_with_contribution(release).catalogue,
         cohort=ready.cohort,
         populations=ready.populations,
         endpoints=endpoints,
@@ -380,7 +386,7 @@ def check_can_run(protocol: Protocol, release: Pool) -> None:
     """
     if protocol.release not in (None, release.number):
         raise WrongRelease(protocol.release or 0, release.number)
-    known = release.disease
+    known = _with_contribution(release)
     for key, name in protocol.asked:
         if name not in known.endpoints:
             raise BadProtocol(key, *_no_endpoint(known, name))
@@ -398,11 +404,13 @@ def check_can_run(protocol: Protocol, release: Pool) -> None:
 
 def _no_endpoint(known: Disease, name: str) -> tuple[str, str]:
     """Why a disease has no such endpoint, and what to do."""
-    choose = f"choose one of {', '.join(known.endpoints)}"
+    near = get_close_matches(name, known.endpoints, n=3)
+    guess = f"did you mean {' or '.join(near)}? " if near else ""
+    choose = f"{guess}choose one of {', '.join(known.endpoints)}"
     if name in known.unavailable:
         missing = known.unavailable[name]
         return f"{missing.label} is not available for {known.name}: {missing.reason}", choose
-    return f"{known.name} has no endpoint {name!r}", choose
+    return f"there is no endpoint {name!r}", choose
 
 
 def _check_recorded(protocol: Protocol, known: Disease, members: pl.DataFrame) -> None:
@@ -429,6 +437,24 @@ _NEEDED = {"by", "strata", "exposure", "effect", "within", "formula", "adjust", 
 OWNER = "owner"
 """The column that says which contribution a patient came with."""
 
+CONTRIBUTION = Element(
+    name="contribution",
+    label="Contribution",
+    definition="The contribution of the release that the patient came with.",
+    type=ValueType.TEXT,
+    unit="",
+    units={},
+    low=None,
+    high=None,
+    identifying=Identifying.OTHER,
+    method="",
+    table="",
+    field="",
+    concept_id=0,
+    unit_concept_id=0,
+)
+"""An element that every release has, without any source recording it."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
@@ -443,22 +469,39 @@ class _Ready:
 
 def _people(protocol: Protocol, release: Pool) -> pl.DataFrame:
     """Everybody in the release, with what the study needs and the contribution they came with."""
-    known = release.disease
+    known = _with_contribution(release)
     ends = [known.endpoints[name] for name in protocol.endpoints]
     names = [
         *protocol.columns,
         *(f"{other}_{part}" for e in ends for other in e.competing for part in ("days", "event")),
         *(e.origin.element for e in ends if e.origin.element),
+        *_days_of_adjusters(protocol, known),
         *([ENTRY] if ENTRY in known.catalogue else []),
     ]
-    table = release.features(list(dict.fromkeys(names)))
+    table = release.features([name for name in dict.fromkeys(names) if name != CONTRIBUTION.name])
     owners = release.owners().select("person_id", OWNER)
-    return table.join(owners, on="person_id", how="left", maintain_order="left")
+    joined = table.join(owners, on="person_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(OWNER).cast(pl.String).alias(CONTRIBUTION.name))
+
+
+def _days_of_adjusters(protocol: Protocol, known: Disease) -> Iterator[str]:
+    """The days on which the adjusters of landmarks become known, where elements hold them."""
+    for block in protocol.landmarks:
+        for name in (*covariates(block.adjust), *block.strata):
+            if name in known.later and known.later[name].element in known.catalogue:
+                yield known.later[name].element
+
+
+def _with_contribution(release: Pool) -> Disease:
+    """What a release knows of, and which contribution somebody came with."""
+    known = release.disease
+    elements = {**known.catalogue.elements, CONTRIBUTION.name: CONTRIBUTION}
+    return replace(known, catalogue=replace(known.catalogue, elements=elements))
 
 
 def _ready(protocol: Protocol, people: pl.DataFrame, release: Pool) -> _Ready:
     """Select the cohort and its parts, and start every endpoint's clock."""
-    known = release.disease
+    known = _with_contribution(release)
     cohort = select(people, protocol.criteria)
     if cohort.table.is_empty():
         raise EmptyCohort(
@@ -494,6 +537,7 @@ def _ready(protocol: Protocol, people: pl.DataFrame, release: Pool) -> _Ready:
         protocol.late_entry,
         protocol.time_unit.value,
         protocol.time_unit.days,
+        protocol,
     )
     return _Ready(cohort, populations, ground, sources, setting)
 
@@ -532,9 +576,18 @@ def _sources(release: Pool, members: pl.DataFrame) -> tuple[Source, ...]:
             origin=str(member.facts.get("origin", "")),
             cut_off=str(member.facts.get("data_cut_off") or ""),
             studied=int(counts.get(member.id, 0)),
+            disease=_disease(str(member.facts.get("disease", ""))),
         )
         for member in release.manifest.members
     )
+
+
+def _disease(code: str) -> str:
+    """The name of a disease; the code where it is not installed here."""
+    try:
+        return disease_of(code).name
+    except HaemonyError:
+        return code
 
 
 def _answer(protocol: Protocol, ground: Ground, watch: Watch) -> Answers:
@@ -608,7 +661,8 @@ def _provenance(protocol: Protocol, release: Pool, sources: tuple[Source, ...]) 
             **{package: version(package) for package in ("numpy", "scipy", "polars")},
             **_trees(protocol),
         },
-        disease=release.disease.name,
+        disease=", ".join(dict.fromkeys(s.disease for s in sources if s.studied and s.disease))
+        or release.disease.name,
         protocol=protocol.sha256,
         seed=protocol.seed,
         sources=sources,

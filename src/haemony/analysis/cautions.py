@@ -35,6 +35,14 @@ from haemony.analysis.evidence import (
     SurvivalFound,
     WeightedFound,
 )
+from haemony.analysis.future import (
+    Foresight,
+    adjusters_of_the_future,
+    criteria_of_the_future,
+    moment,
+    start_words,
+)
+from haemony.analysis.protocol import Protocol
 from haemony.model.endpoint import Anchor
 from haemony.model.errors import HaemonyError
 
@@ -67,6 +75,7 @@ class Setting:
         late_entry: what it does about late entry.
         unit: the unit of the report's time.
         days: days in one of it.
+        plan: the plan.
     """
 
     ground: Ground
@@ -76,6 +85,7 @@ class Setting:
     late_entry: LateEntry
     unit: str
     days: float
+    plan: Protocol
 
     @property
     def start(self) -> Anchor:
@@ -83,11 +93,18 @@ class Setting:
         origins = {source.origin for source in self.sources if source.studied}
         return Anchor.TRANSPLANT if origins == {"transplant"} else Anchor.DAY_0
 
+    @property
+    def sight(self) -> Foresight:
+        """What is needed to tell the future from the past."""
+        return Foresight(self.plan, self.ground, self.later, self.start)
+
 
 def cautions(answers: Answers, setting: Setting) -> tuple[Caution, ...]:
     """Everything to be said about what a study found, the whole study first."""
     return (
+        *_of_diseases(setting),
         *_of_clocks(setting),
+        *criteria_of_the_future(setting.sight),
         *_immortal(answers, setting),
         *(c for model in answers.models for c in _of_model(model, setting)),
         *(c for found in answers.competing for c in _of_competing(found, setting)),
@@ -149,6 +166,7 @@ def _of_clock(clock: Clock, setting: Setting) -> Iterator[Caution]:
             "look whether their day 0 is what the source says it is",
             clock.outside,
         )
+    yield from _unknown_outcomes(clock, setting)
     if clock.late and not clock.modelled:
         why = (
             "the plan ignores it"
@@ -173,6 +191,48 @@ def _of_clock(clock: Clock, setting: Setting) -> Iterator[Caution]:
             "report each source by itself beside the pooled result",
             None,
         )
+
+
+def _unknown_outcomes(clock: Clock, setting: Setting) -> Iterator[Caution]:
+    """An endpoint that starts with everybody, and that many have no time or status of."""
+    if clock.endpoint.origin is not Anchor.DAY_0:
+        return
+    members = setting.ground.members
+    known = members.drop_nulls([clock.days, clock.event]).height
+    unknown = members.height - known - clock.outside
+    if unknown < MISSING_SHARE * members.height:
+        return
+    share = unknown / members.height
+    yield Caution(
+        Doubt.MISSING,
+        "",
+        clock.label,
+        f"{unknown:,} of {members.height:,} patients ({share:.0%}) have no known time or status of "
+        f"{clock.label} and are in none of its analyses",
+        "find out why: where patients were not followed beyond a relapse, those who are left live "
+        "too long; take an endpoint that is known of nearly everybody",
+        share,
+    )
+
+
+def _of_diseases(setting: Setting) -> Iterator[Caution]:
+    """Diseases that are studied together though the plan never speaks of the diagnosis."""
+    diseases = dict.fromkeys(s.disease for s in setting.sources if s.studied and s.disease)
+    spoken = any(name == "diagnosis" for _, name in setting.plan.uses)
+    if len(diseases) < 2 or spoken:
+        return
+    counts = ", ".join(
+        f"{disease} {sum(s.studied for s in setting.sources if s.disease == disease):,}"
+        for disease in diseases
+    )
+    yield Caution(
+        Doubt.DISEASES,
+        "",
+        "",
+        f"{len(diseases)} diseases are studied together, and the plan does not say so: {counts}",
+        'name the ones you mean in a [[cohort]] block with element = "diagnosis", or compare them',
+        float(len(diseases)),
+    )
 
 
 def _immortal(answers: Answers, setting: Setting) -> Iterator[Caution]:
@@ -221,8 +281,8 @@ def _ahead(use: _Use, setting: Setting, remedy: str) -> Iterator[Caution]:
             Doubt.IMMORTAL_TIME,
             key,
             title,
-            f"{setting.ground.label(name)} is known only {_moment(known)} and is used from "
-            f"{_start_words(start)} on; {having:,} patients have a value, and had to live until "
+            f"{setting.ground.label(name)} is known only {moment(known)} and is used from "
+            f"{start_words(start)} on; {having:,} patients have a value, and had to live until "
             "then to get one",
             remedy,
             float(having),
@@ -251,14 +311,6 @@ def _baseline_uses(answers: Answers) -> Iterator[_Use]:
     for weighted in answers.weighted:
         names = (weighted.block.by, *covariates(weighted.block.given))
         yield weighted.block.key, weighted.block.title, weighted.clock, names
-
-
-def _moment(known: Anchor) -> str:
-    return "during follow-up" if known is Anchor.FOLLOW_UP else f"at the {known.value}"
-
-
-def _start_words(start: Anchor) -> str:
-    return "day 0" if start is Anchor.DAY_0 else f"the {start.value}"
 
 
 def _of_model(found: ModelFound, setting: Setting) -> Iterator[Caution]:
@@ -405,6 +457,7 @@ def _of_curves(found: SurvivalFound, setting: Setting) -> Iterator[Caution]:
 
 def _of_landmark(found: LandmarkFound, setting: Setting) -> Iterator[Caution]:
     block = found.block
+    yield from adjusters_of_the_future(setting.sight, found)
     total = found.before + found.everyone.n
     if found.before > MISSING_SHARE * total:
         yield Caution(
@@ -425,6 +478,7 @@ def _of_landmark(found: LandmarkFound, setting: Setting) -> Iterator[Caution]:
 def _of_weighted(found: WeightedFound) -> Iterator[Caution]:
     """Groups that weights cannot make alike, or have not."""
     block = found.block
+    weighs_overlap = block.estimand in ("overlap", "matching")
     for pair in found.pairs:
         total = sum(pair.sizes)
         if pair.strange > STRANGE * total:
@@ -434,8 +488,8 @@ def _of_weighted(found: WeightedFound) -> Iterator[Caution]:
                 block.title,
                 f"{pair.strange / total:.0%} of the patients of {found.treated} and {pair.others} "
                 "are unlike anybody in the other group, or nearly sure of theirs",
-                "narrow the cohort to patients who could have been in either, or take estimand = "
-                '"overlap"',
+                "narrow the cohort to patients who could have been in either"
+                + ("" if weighs_overlap else ', or take estimand = "overlap"'),
                 pair.strange / total,
             )
         if pair.worst > DIFFERENT:

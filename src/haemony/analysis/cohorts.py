@@ -5,8 +5,9 @@ A person whose value is unknown is not a person who fails a criterion; the two a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import polars as pl
 
@@ -19,8 +20,8 @@ class CannotJudge(UsageError):
     def __init__(self, label: str, element: str, reason: str) -> None:
         self.label, self.element, self.reason = label, element, reason
         super().__init__(
-            f"the criterion {label!r} cannot be judged: {element!r} {reason}; "
-            f"correct its condition in the cohort"
+            f"study.toml, the criterion {label!r} cannot be judged: {element!r} {reason}"
+            f"{'' if reason.endswith('?') else ';'} correct its condition"
         )
 
 
@@ -190,8 +191,30 @@ def _check(criterion: Criterion, dtype: pl.DataType) -> None:
     if isinstance(dtype, pl.Enum):
         unknown = [value for value in texts if value not in dtype.categories]
         if unknown:
-            raise CannotJudge(
-                criterion.label,
-                criterion.element,
-                f"has no value {' or '.join(unknown)} among {', '.join(dtype.categories)}",
-            )
+            raise CannotJudge(criterion.label, criterion.element, _no_value(unknown, dtype))
+
+
+MANY = 12
+"""How many values of an element a message lists; of more, it names those that are near."""
+
+
+def _no_value(unknown: Sequence[str], dtype: pl.Enum) -> str:
+    """Which values an element lacks, and which ones may have been meant."""
+    values = dtype.categories.to_list()
+    said = f"has no value {' or '.join(map(repr, unknown))}"
+    near = [one for text in unknown for one in _near(text, values)]
+    if near:
+        return f"{said}; did you mean {' or '.join(map(repr, near))}?"
+    if len(values) > MANY:
+        return f"{said} among its {len(values)}, which `haemony elements` lists"
+    return f"{said} among {', '.join(map(repr, values))}"
+
+
+def _near(text: str, values: Sequence[str]) -> list[str]:
+    """The values that resemble a text, in letters or in their initials."""
+    initials = [one for one in values if _initials(one) == text.casefold()]
+    return initials or get_close_matches(text, values, n=2)
+
+
+def _initials(text: str) -> str:
+    return "".join(word[0] for word in text.casefold().split())

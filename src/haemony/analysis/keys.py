@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
@@ -126,7 +127,11 @@ class Keys:
         """One of several texts."""
         found = self.text(key, default)
         if found not in choices:
-            raise self.wrong(key, f"one of {', '.join(choices)}")
+            raise BadProtocol(
+                self.at(key),
+                f"is {found!r}",
+                f"{meant(found, choices)}give one of {', '.join(choices)}",
+            )
         return found
 
     def truth(self, key: str, default: bool) -> bool:
@@ -182,5 +187,18 @@ class Keys:
         """Refuse a key that nobody asked for."""
         for key in self.left:
             raise BadProtocol(
-                self.at(key), "is no key of a protocol", f"here you can write {', '.join(known)}"
+                self.at(key),
+                "is no key of a protocol",
+                f"{meant(key, known)}here you can write {', '.join(known)}",
             )
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The word that was probably meant, as the beginning of an advice; empty where none is near.
+
+    >>> meant("kaplan_meyer", ["[[cox]]", "[[kaplan_meier]]"])
+    'did you mean [[kaplan_meier]]? '
+    """
+    plain = {one.strip("[]"): one for one in known}
+    near = get_close_matches(word, plain, n=1)
+    return f"did you mean {plain[near[0]]}? " if near else ""

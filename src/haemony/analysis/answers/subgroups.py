@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from haemony.analysis import survival
-from haemony.analysis.answers.ground import Ground, missing_of, strata_terms
+from haemony.analysis.answers.ground import Ground, missing_of, named, strata_terms
 from haemony.analysis.blocks import SubgroupBlock, covariates
 from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import Effect, SubgroupsFound, SubgroupsOf
@@ -35,6 +35,7 @@ def find_subgroups(ground: Ground, block: SubgroupBlock) -> SubgroupsFound:
     return SubgroupsFound(
         block=block,
         clock=clock,
+        label=named(fit, ground, {})[0],
         overall=_effect("Everybody", fit),
         parts=tuple(_part(ground, block, clock, complete, name) for name in block.within),
         missing=missing_of(table, complete, needed),

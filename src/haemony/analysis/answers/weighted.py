@@ -14,6 +14,7 @@ import polars as pl
 from haemony.analysis import causal, survival, wording
 from haemony.analysis.answers.ground import Ground, grouped, missing_of, regression
 from haemony.analysis.blocks import WeightedBlock, covariates
+from haemony.analysis.causal.propensity import by_chance
 from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import (
     Balanced,
@@ -109,6 +110,7 @@ def _pair(
         return regression(method, fit, [label], survival.Missing(), size)
 
     score, balance = model.parts.score, model.parts.balance
+    chance = by_chance(balance.n[0], balance.n[1])
     overlap = score.overlap
     return WeightedPair(
         others=other,
@@ -118,9 +120,14 @@ def _pair(
         weighted=told(model.fit, "Cox model, weighted"),
         balance=tuple(_balanced(ground, score, balance)),
         at=tuple(_at(curves, time) for time in asked),
-        strange=max(overlap.outside, overlap.near_zero + overlap.near_one),
-        notes=model.parts.notes,
+        strange=max(overlap.sure, overlap.outside if overlap.outside > chance else 0),
+        notes=tuple(n for n in model.parts.notes if not _advised(n, block.estimand)),
     )
+
+
+def _advised(note: str, estimand: str) -> bool:
+    """Whether a note advises overlap weights where they are in use."""
+    return estimand in ("overlap", "matching") and "consider overlap weights" in note
 
 
 def _weigh(

@@ -100,6 +100,9 @@ class Overlap:
         outside: how many patients lie outside it.
         near_zero: how many have a score below 0.05.
         near_one: how many have a score above 0.95.
+        sure: how many would have, were both groups of one size (preference score: Walker AM et al.
+            (2013) Comparative Effectiveness Research 3:11-20, doi:10.2147/CER.S40357). Where one
+            group is small everybody has a low score, and yet the groups may be alike.
         shared: the area that the histograms of both groups share, between 0 and 1.
         discrimination: the c-statistic of the score; near 1 the groups hardly overlap.
         notes: warnings.
@@ -111,6 +114,7 @@ class Overlap:
     outside: int
     near_zero: int
     near_one: int
+    sure: int
     shared: float
     discrimination: float
     notes: tuple[str, ...]
@@ -360,13 +364,17 @@ def _overlap(scores: Floats, treated: Flags, discrimination: float) -> Overlap:
     shares = [np.histogram(part, edges)[0] / len(part) for part in (one, other)]
     near_zero = int(np.count_nonzero(scores < 0.05))
     near_one = int(np.count_nonzero(scores > 0.95))
+    preference = _preference(scores, float(treated.mean()))
+    sure = int(np.count_nonzero((preference < 0.05) | (preference > 0.95)))
     notes = []
-    if near_zero + near_one > 0.05 * len(scores):
+    if sure > 0.05 * len(scores):
         notes.append(
-            f"{near_zero + near_one} of {len(scores)} patients have a chance of treatment below "
-            f"0.05 or above 0.95: few could have been in the other group; consider overlap weights"
+            f"{sure} of {len(scores)} patients have a chance of treatment below 0.05 or above "
+            f"0.95, the sizes of the groups apart: few could have been in the other group; "
+            f"consider overlap weights"
         )
-    if low >= high or outside > 0.1 * len(scores):
+    strange = outside > 0.1 * len(scores) and outside > by_chance(len(one), len(other))
+    if low >= high or strange:
         notes.append(
             f"{outside} of {len(scores)} patients are unlike anybody in the other group: the "
             f"comparison extrapolates for them"
@@ -379,10 +387,26 @@ def _overlap(scores: Floats, treated: Flags, discrimination: float) -> Overlap:
         outside=outside,
         near_zero=near_zero,
         near_one=near_one,
+        sure=sure,
         shared=float(np.minimum(*shares).sum()),
         discrimination=discrimination,
         notes=tuple(notes),
     )
+
+
+def by_chance(one: int, other: int) -> float:
+    """Twice as many as chance puts outside the range of the smaller of two like groups.
+
+    >>> round(by_chance(15, 285)), round(by_chance(500, 500))
+    (75, 4)
+    """
+    return 4 * (one + other) / (min(one, other) + 1)
+
+
+def _preference(scores: Floats, share: float) -> Floats:
+    """The chance of treatment if as many were treated as not."""
+    odds = share / (1 - share)
+    return np.asarray(scores / (scores + (1 - scores) * odds), dtype=np.float64)
 
 
 def _weight_notes(values: Floats, treated: Flags) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class Doubt(StrEnum):
     MULTIPLE = "many tests"
     TINY = "tiny groups"
     EXTRAPOLATION = "beyond follow-up"
+    DISEASES = "pooled diseases"
     ORIGIN = "time origin"
     LATE_ENTRY = "late entry"
     DEFINITION = "pooled definitions"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from haemony.analysis import survival
@@ -86,7 +87,7 @@ class ModelFound:
     def term_labels(self) -> tuple[str, ...]:
         """The terms as people read them: that of their coefficient, or the term's own name."""
         return tuple(
-            self.labels[position[0]] if len(position) == 1 else term
+            _shared([self.labels[at] for at in position]) or term
             for term, position in self.fit.data.terms
         )
 
@@ -140,6 +141,7 @@ class SubgroupsFound:
     Attributes:
         block: what was asked.
         clock: the endpoint, and how its time runs here.
+        label: what it is the effect of: the element, and which value against which.
         overall: the effect in everybody.
         parts: per element of `within`, its subgroups.
         missing: members left out of the overall model, and why.
@@ -147,6 +149,15 @@ class SubgroupsFound:
 
     block: SubgroupBlock
     clock: Clock
+    label: str
     overall: Effect
     parts: tuple[SubgroupsOf, ...]
     missing: survival.Missing
+
+
+def _shared(labels: Sequence[str]) -> str:
+    """What the coefficients of one term are called together; empty where they share no name."""
+    if len(labels) == 1:
+        return labels[0]
+    heads = {label.partition(", ")[0] for label in labels}
+    return heads.pop() if len(heads) == 1 and not any(" × " in label for label in labels) else ""

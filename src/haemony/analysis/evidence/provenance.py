@@ -20,6 +20,7 @@ class Source:
         origin: what its day 0 stands for; empty when it does not say.
         cut_off: until when it reports, as it says; empty when it does not.
         studied: how many of its persons are in the cohort.
+        disease: the name of its disease; empty when it does not say.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Source:
     origin: str = ""
     cut_off: str = ""
     studied: int = 0
+    disease: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Provenance:
         content: hash of what the release says, whatever program wrote its files.
         haemony: the version of the program that computed.
         environment: what it ran on: Python and the packages that compute, with their versions.
-        disease: the name of the disease.
+        disease: the diseases of the sources that are studied.
         protocol: SHA-256 of the protocol file.
         seed: where random draws would start.
         sources: the contributions.
@@ -61,5 +63,14 @@ class Provenance:
 
     @property
     def in_silico(self) -> bool:
-        """Whether any patient is made up."""
-        return any(source.in_silico for source in self.sources)
+        """Whether any patient who is studied is made up."""
+        return any(source.in_silico for source in self._studied)
+
+    @property
+    def all_in_silico(self) -> bool:
+        """Whether all of them are."""
+        return all(source.in_silico for source in self._studied)
+
+    @property
+    def _studied(self) -> tuple[Source, ...]:
+        return tuple(source for source in self.sources if source.studied)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from haemony.analysis.evidence import Evidence, Source
@@ -18,6 +19,8 @@ from haemony.analysis.report.values import Document
 NAME = "ro-crate-metadata.json"
 CRATE = "https://w3id.org/ro/crate/1.2"
 PROCESS = "https://w3id.org/ro/wfrun/process/0.5"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""A day as RO-Crate wants it; sources may also say "not stated", or a year."""
 _TYPES = {
     "html": ("text/html", "The report, for people"),
     "json": ("application/json", "The results, for programs"),
@@ -81,7 +84,8 @@ def published(evidence: Evidence) -> tuple[str, str]:
         return evidence.protocol.published, ""
     if evidence.frozen:
         return evidence.frozen.at[:10], "The date is that on which the plan was frozen."
-    days = [source.cut_off[:10] for source in evidence.provenance.sources if source.cut_off]
+    stated = [source.cut_off[:10] for source in evidence.provenance.sources]
+    days = [day for day in stated if _DAY.fullmatch(day)]
     if days:
         return max(days), "Not published: the date is the last that a source reports on."
     return "", "Not published, and no source says until when it reports."

@@ -137,7 +137,7 @@ def regression_of(found: Regression, words: Words, least: int) -> Document:
     return {
         "method": found.method,
         "effects": [effect_of(effect, least) for effect in found.effects],
-        "notes": list(found.notes),
+        "notes": [words.note(note) for note in found.notes],
         "missing": missing_of(found.missing, words),
     }
 
@@ -152,8 +152,20 @@ def means_of(found: MeansFound, words: Words, least: int) -> Document:
         "horizon": found.block.horizon,
         "missing": missing_of(found.missing, words),
         "means": effects_of(found.means, least),
-        "differences": [effect_of(effect, least) for effect in found.differences],
+        "differences": [
+            effect_of(effect, least) | ({} if enough else {**NOTHING, "p": None, "note": _FEW})
+            for effect, enough in zip(found.differences, _enough(found, least), strict=True)
+        ],
     }
+
+
+_FEW = "too few to show"
+
+
+def _enough(found: MeansFound, least: int) -> list[bool]:
+    """Whether both groups of each difference, the first and another, are large enough to show."""
+    first, *others = (effect.n >= least for effect in found.means)
+    return [first and other for other in others]
 
 
 def competing_of(
@@ -274,7 +286,7 @@ def subgroups_of(found: SubgroupsFound, words: Words, position: int, least: int)
         "endpoint": found.clock.name,
         "population": found.block.population,
         "effect": found.block.effect,
-        "effect_label": words.label(found.block.effect),
+        "effect_label": found.label,
         "adjust": found.block.adjust,
         "missing": missing_of(found.missing, words),
         "overall": effect_of(found.overall, least),

@@ -32,16 +32,26 @@ def measured(value: float | None) -> str:
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
-def quartiles(median: float | None, lower: float | None, upper: float | None) -> str:
+def quartiles(
+    median: float | None, lower: float | None, upper: float | None, *, whole: bool | None = None
+) -> str:
     """A median with its quartiles; whole numbers stay whole.
+
+    Args:
+        median: the median.
+        lower: the lower quartile.
+        upper: the upper one.
+        whole: whether the row it stands in has whole numbers alone; of itself unless given.
 
     >>> quartiles(50.0, 40.0, 57.0), quartiles(9.0, 7.6, 10.4), quartiles(None, None, None)
     ('50 (40–57)', '9.0 (7.6–10.4)', '–')
+    >>> quartiles(50.0, 40.0, 57.0, whole=False)
+    '50.0 (40.0–57.0)'
     """
     values = [value for value in (median, lower, upper) if value is not None]
     if len(values) < 3:
         return "–"
-    whole = all(value == int(value) for value in values)
+    whole = all(value == int(value) for value in values) if whole is None else whole
     middle, *limits = (f"{value:,.0f}" if whole else measured(value) for value in values)
     return f"{middle} ({interval(*limits)})"
 
@@ -118,8 +128,8 @@ def days(value: float | None) -> str:
 def interval(lower: str, upper: str) -> str:
     """Two limits, joined the way they can be told apart.
 
-    >>> interval("739", "1,008"), interval("2,029", "not reached")
-    ('739–1,008', '2,029 to not reached')
+    >>> interval("739", "1,008"), interval("2,029", "not reached"), interval("−1.9", "0.8")
+    ('739–1,008', '2,029 to not reached', '−1.9 to 0.8')
     """
-    words = NOT_REACHED in (lower, upper)
+    words = NOT_REACHED in (lower, upper) or "−" in lower + upper
     return f"{lower} to {upper}" if words else f"{lower}–{upper}"

@@ -6,7 +6,7 @@ cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby
 from typing import Any
@@ -18,6 +18,7 @@ from markupsafe import Markup
 from haemony.analysis.cautions import p_values
 from haemony.analysis.evidence import Evidence
 from haemony.analysis.report import numerals
+from haemony.analysis.report.cells import HIDDEN
 from haemony.analysis.report.figures import Figure
 from haemony.analysis.report.pictures import Pictures
 from haemony.analysis.report.values import Document
@@ -32,6 +33,7 @@ def render(evidence: Evidence, document: Document, pictures: Pictures) -> str:
         .render(
             **document,
             in_silico=evidence.provenance.in_silico,
+            all_in_silico=evidence.provenance.all_in_silico,
             style=_trusted(style.read_text(encoding="utf-8")),
             curves=_shown(pictures.survival),
             incidences=_shown(pictures.competing),
@@ -71,9 +73,14 @@ _SECTIONS = (
 def _anchors(document: Document) -> dict[str, str]:
     """Where on the page each block of the protocol stands."""
     return {
-        block["key"]: f"{anchor}-{i}"
-        for name, anchor in _SECTIONS
-        for i, block in enumerate(document[name], 1)
+        **{
+            block["key"]: f"{anchor}-{i}"
+            for name, anchor in _SECTIONS
+            for i, block in enumerate(document[name], 1)
+        },
+        "cohort": "cohort",
+        **{f"population[{i}]": "cohort" for i, _ in enumerate(document["populations"], 1)},
+        **{f"sensitivity[{i}]": "sensitivity" for i, _ in enumerate(document["sensitivity"], 1)},
     }
 
 
@@ -105,6 +112,8 @@ def _environment() -> Environment:
     for name in ("count", "measured", "share", "ratio", "p", "p_equation", "days"):
         environment.filters[name] = getattr(numerals, name)
     environment.filters["quartiles"] = _quartiles
+    environment.filters["whole"] = _whole
+    environment.filters["limits_days"] = _limits_in_days
     environment.filters["days_ci"] = _days_with_limits
     environment.filters["ratio_ci"] = _ratio_with_limits
     environment.filters["share_ci"] = _share_with_limits
@@ -131,8 +140,14 @@ def _picture(figure: Figure) -> dict[str, Any]:
     return {"svg": _trusted(figure.inline), "file": f"figures/{figure.name}"}
 
 
-def _quartiles(found: Document) -> str:
-    return numerals.quartiles(found["median"], found["lower"], found["upper"])
+def _quartiles(found: Document, whole: bool) -> str:
+    return numerals.quartiles(found["median"], found["lower"], found["upper"], whole=whole)
+
+
+def _whole(columns: Sequence[Document]) -> bool:
+    """Whether a row of medians and quartiles is printed without decimals: no value has any."""
+    shown = [c[key] for c in columns for key in ("median", "lower", "upper") if c[key] is not None]
+    return all(value == int(value) for value in shown)
 
 
 def _days_with_limits(found: Document) -> str:
@@ -144,7 +159,13 @@ def _days_with_limits(found: Document) -> str:
     return value if limits == ["NR", "NR"] else f"{value} ({numerals.interval(*limits)})"
 
 
+def _limits_in_days(found: Document) -> str:
+    return numerals.interval(numerals.days(found["lower"]), numerals.days(found["upper"]))
+
+
 def _ratio_with_limits(row: Document) -> str:
+    if row["p"] is None:
+        return "no finite estimate"
     limits = numerals.interval(numerals.ratio(row["lower"]), numerals.ratio(row["upper"]))
     return f"{numerals.ratio(row['hazard_ratio'])} ({limits})"
 
@@ -152,6 +173,8 @@ def _ratio_with_limits(row: Document) -> str:
 def _share_with_limits(at: Document) -> str:
     if at["survival"] is None:
         return "beyond follow-up"
+    if at["lower"] is None or at["upper"] is None:
+        return numerals.share(at["survival"])
     return f"{numerals.share(at['survival'])} ({numerals.shares(at['lower'], at['upper'])})"
 
 
@@ -167,10 +190,13 @@ def _gap_with_limits(found: Document) -> str:
     """A difference of shares in percentage points."""
     if found["value"] is None:
         return "beyond follow-up"
-    value, *limits = (
-        f"{100 * (found[key] or 0.0):.1f}".replace("-", "−") for key in ("value", "lower", "upper")
-    )
+    value, *limits = (_signed(100 * (found[key] or 0.0), 1) for key in ("value", "lower", "upper"))
     return f"{value} ({' to '.join(limits)})" if found["lower"] is not None else value
+
+
+def _signed(value: float, digits: int) -> str:
+    """A number that may be negative; what rounds to zero has no sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def _concordance_with_error(found: Document) -> str:
@@ -193,7 +219,7 @@ def _effect_time(context: Context, effect: Document) -> str:
         key: None if effect[key] is None else effect[key] / unit
         for key in ("value", "lower", "upper")
     }
-    return _with_limits(effect, told, lambda value: f"{value:.2f}".replace("-", "−"))
+    return _with_limits(effect, told, lambda value: _signed(value or 0.0, 2))
 
 
 def _effect_on(effect: Document, scale: str) -> str:
@@ -205,11 +231,15 @@ def _effect_on(effect: Document, scale: str) -> str:
     )
 
 
+_WITHHELD = {HIDDEN[0]: "not shown: it would give back a smaller group", "<": "too few to show"}
+"""Why an estimate is not printed, by how its number of patients begins."""
+
+
 def _with_limits(
     effect: Document, told: Mapping[str, Any], words: Callable[[float | None], str]
 ) -> str:
     if told["value"] is None:
-        return effect["note"] or numerals.NOT_REACHED
+        return effect["note"] or _WITHHELD.get(str(effect["n"])[:1], numerals.NOT_REACHED)
     if told["lower"] is None and told["upper"] is None:
         return words(told["value"])
     limits = numerals.interval(words(told["lower"]), words(told["upper"]))

@@ -261,7 +261,7 @@ def _model(found: ModelFound, words: Words, figure: str, least: int) -> Document
         },
         "proportional_hazards": _hazards(found),
         "imputed": None if found.imputed is None else regression_of(found.imputed, words, least),
-        "notes": list(fit.notes),
+        "notes": [words.note(note) for note in fit.notes],
         "figures": {
             "forest": f"{figure}-forest.svg",
             "proportional_hazards": None

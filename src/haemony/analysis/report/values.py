@@ -39,6 +39,11 @@ class Words:
             return name
         return f"{self.endpoints[end]}, {'status' if part == 'event' else 'time'}"
 
+    def note(self, text: str) -> str:
+        """A note that begins with the name of an element, with its label."""
+        name, colon, rest = text.partition(": ")
+        return f"{self.catalogue[name].label}: {rest}" if colon and name in self.catalogue else text
+
     def absence(self, name: str) -> str:
         """What it means when a column has no value."""
         return wording.absence(self.catalogue[name]) if name in self.catalogue else "missing"

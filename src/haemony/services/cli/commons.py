@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,19 @@ class NothingKnown(UsageError):
         )
 
 
+class UnknownSource(UsageError):
+    """A source that is asked for is not at hand."""
+
+    def __init__(self, names: Sequence[str], there: Sequence[str], data: Path) -> None:
+        self.names, self.there = tuple(names), tuple(there)
+        near = [one for name in names for one in get_close_matches(name, there, n=2)]
+        guess = f"did you mean {' or '.join(near)}? " if near else ""
+        listed = f"{data} holds {', '.join(there)}" if there else f"{data} holds none that it knows"
+        super().__init__(
+            f"haemony finds no files of a source {' or '.join(map(repr, names))}; {guess}{listed}"
+        )
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(epilog="Example: haemony commons sources -w commons")(commons)
@@ -45,9 +60,12 @@ def commons(
     own conditions of use. The workspace is made where there is none.
     """
     output = Output(json)
-    found = {name: at for name, at in at_hand(data).items() if not only or name in only}
-    if not found:
+    there = dict(at_hand(data))
+    if not there:
         raise NothingKnown(data)
+    if absent := [name for name in only or () if name not in there]:
+        raise UnknownSource(absent, sorted(there), data)
+    found = {name: at for name, at in there.items() if not only or name in only}
     opened = Workspace(workspace) if workspace.exists() else Workspace.init(workspace)
     with output.progress("admitting") as watch:
         given = [Contribution.load(*places) for places in found.values()]
