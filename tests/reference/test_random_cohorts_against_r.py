@@ -107,10 +107,16 @@ def answers(table: pl.DataFrame, late: bool) -> Answers:
             "dfbeta": survival.dfbeta(fit)[some(table.height)].ravel(),
             "scaledsch": scaled[some(len(scaled))].ravel(),
         }
+        middle = np.quantile(table["stop"], 0.4, method="inverted_cdf")
+        new = fit.predict(table.head(3), [middle])
+        for patient, ahead in enumerate(new.select("survival", "lower").to_numpy(), 1):
+            figures[f"new patient {patient}"] = ahead
         for transform in ("km", "rank"):
             tests = survival.proportional_hazards(fit, transform).table()
             figures[f"zph {transform}"] = tests["statistic"].to_numpy()
         found |= {(ties, name): values for name, values in figures.items()}
+    ranks = survival.concordance(f"{follow_up} ~ x3 + cluster(cluster)", table, weights="weight")
+    found["ranks", "clustered"] = np.array([ranks.value, ranks.std_err])
     curves = survival.kaplan_meier(
         f"{follow_up} ~ centre + cluster(cluster)", table, weights="weight"
     ).table()

@@ -46,9 +46,20 @@ for (path in sort(list.files(arguments[1], "\\.csv$", full.names = TRUE))) {
     some <- unique(round(seq(1, nrow(table), length.out = 20)))
     keep(ties, "martingale", residuals(fit)[some])
     keep(ties, "dfbeta", t(residuals(fit, type = "dfbeta")[some, ]))
+    new <- survfit(fit, newdata = table[1:3, ])
+    middle <- quantile(table$stop, 0.4, type = 1)
+    for (patient in 1:3) {
+      at <- summary(new[patient], times = middle, extend = TRUE)
+      keep(ties, paste("new patient", patient), c(at$surv, at$lower))
+    }
     scaled <- residuals(fit, type = "scaledsch")
     keep(ties, "scaledsch", t(scaled[unique(round(seq(1, nrow(scaled), length.out = 20))), ]))
   }
+  ranks <- concordance(
+    as.formula(paste(answer, "~ x3")), table,
+    weights = weight, cluster = cluster
+  )
+  keep("ranks", "clustered", c(ranks$concordance, sqrt(ranks$var)))
   curves <- survfit(
     as.formula(paste(answer, "~ centre")), table,
     weights = weight, cluster = cluster, robust = TRUE

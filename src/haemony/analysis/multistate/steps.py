@@ -14,6 +14,9 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import sums_by
 from haemony.analysis.survival.data.response import distinct
 
+ROUNDING = 1e-12
+"""A chance to stay below this is what rounding leaves of none."""
+
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -89,7 +92,10 @@ def unit_steps(scheme: Scheme, hazard: Floats) -> Floats:
     >>> unit_steps(Scheme.read("", "alive -> dead"), np.array([[0.25]])).tolist()
     [[[0.75, 0.25], [0.0, 1.0]]]
     """
-    return np.eye(len(scheme.states)) + generators(scheme, hazard)
+    matrices = np.eye(len(scheme.states)) + generators(scheme, hazard)
+    stay = np.einsum("tss->ts", matrices)
+    stay[np.abs(stay) < ROUNDING] = 0.0
+    return matrices
 
 
 def generators(scheme: Scheme, hazard: Floats) -> Floats:

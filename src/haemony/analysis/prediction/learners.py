@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis import random_effects
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import complete, groups_of, read
@@ -108,7 +109,8 @@ class CoxModel:
     def _predictor(self, table: pl.DataFrame) -> Floats:
         if self.fit.design is None or not self.fit.names:
             return np.zeros(table.height)
-        return np.asarray((self.fit.design.matrix(table) - self.fit.means) @ self.fit.coefficients)
+        x = self.fit.design.matrix(table)
+        return predictors(x, self.fit.means, self.fit.coefficients)
 
     def _stratum(self, table: pl.DataFrame) -> Integers:
         """(m,) codes of strata; those never seen have one of their own, the last."""

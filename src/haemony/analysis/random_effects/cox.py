@@ -37,6 +37,7 @@ from haemony.analysis.random_effects.shrinkage import (
 )
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import (
     Missing,
@@ -49,7 +50,7 @@ from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
 from haemony.analysis.survival.regression.cox import CoxFit, LogLikelihood, fit_cox
 from haemony.analysis.survival.regression.cox_data import CoxData, from_arrays, from_table
-from haemony.analysis.survival.regression.new_patients import covariates_of
+from haemony.analysis.survival.regression.new_patients import covariates_of, known_of
 from haemony.analysis.survival.regression.newton import inverse
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 from haemony.analysis.survival.regression.risk_sets import RiskSets
@@ -146,8 +147,7 @@ class RandomEffects:
     @cached_property
     def linear_predictors(self) -> Floats:
         """(n,) log relative hazards against mean covariates and offset zero."""
-        centred = self._centred(self.data.x)
-        return np.asarray(centred @ self.coefficients + self.data.offset)
+        return predictors(self.data.x, self.centre, self.coefficients) + self.data.offset
 
     @cached_property
     def concordance(self) -> Concordance:
@@ -267,8 +267,10 @@ class RandomEffects:
 
     def risk(self, rows: Tabular | ArrayLike, level: float = 0.95) -> pl.DataFrame:
         """Log relative hazards of m new patients: row, log_hazard, std_err, lower, upper."""
-        x = self._centred(covariates_of(rows, self.names, self.design))
-        value = x @ self.coefficients
+        given = covariates_of(rows, self.names, self.design)
+        value = predictors(given, self.centre, self.coefficients)
+        value += known_of(rows, self.design, len(given))
+        x = self._centred(given)
         std_err = np.sqrt(np.maximum(np.einsum("ij,ij->i", x @ self.covariance, x), 0.0))
         half = normal_quantile(level) * std_err
         return pl.DataFrame(

@@ -24,7 +24,7 @@ from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.data.sample import Sample, sample
+from haemony.analysis.survival.data.sample import UNPAIRED, Sample, sample
 from haemony.analysis.survival.faults import BadResponse, NothingToAnalyse
 
 
@@ -100,7 +100,7 @@ def gray(
     >>> gray("Surv(days, outcome) ~ arm", table).statistic.round(3)
     array([0.358, 0.941])
     """
-    data = sample(formula, table, groups=groups, strata=strata, competing=True)
+    data = sample(formula, table, groups=groups, strata=strata, competing=True, without=UNPAIRED)
     labels, states = data.groups.labels, data.response.states
     if len(labels) < 2:
         raise NothingToAnalyse("there is only one group", remedy="compare at least two")

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.nelson_aalen import SurvivalFrom
 from haemony.analysis.survival.data.arrays import Floats
+from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.formula import complete
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv
@@ -88,8 +89,11 @@ class CauseSpecificCox:
         check_choice(survival_from, "survival_from", get_args(SurvivalFrom))
         fit = self[next(iter(self.fits)) if cause is None else cause]
         wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        x, codes = fit.read_rows(rows, strata)
-        risks = [np.exp((x - model.means) @ model.coefficients) for model in self.fits.values()]
+        x, codes, known = fit.read_rows(rows, strata)
+        risks = [
+            np.exp(predictors(x, model.means, model.coefficients) + known)
+            for model in self.fits.values()
+        ]
         incidence = np.full((len(x), len(wanted)), np.nan)
         position = list(self.fits.values()).index(fit)
         for code, label in enumerate(fit.data.strata.labels):
@@ -220,8 +224,9 @@ def _incidence(
     total = np.sum(each, axis=0)
     if survival_from == "product":
         after = np.cumprod(np.maximum(1 - total, 0.0), axis=1)
+        each = [part / np.maximum(total, 1.0) for part in each]  # nobody dies more than once
     else:
         after = np.exp(-np.cumsum(total, axis=1))
     first = np.ones((len(after), 1))
     before = np.hstack([first, after[:, :-1]])
-    return np.hstack([0 * first, np.cumsum(before * each[position], axis=1)])
+    return np.hstack([0 * first, np.minimum(np.cumsum(before * each[position], axis=1), 1.0)])

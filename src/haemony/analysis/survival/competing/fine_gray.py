@@ -27,6 +27,7 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.competing.competing_data import Arrays, CompetingData, competing_data
 from haemony.analysis.survival.competing.subdistribution import Censoring, SubdistributionSets
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
@@ -35,9 +36,20 @@ from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, ConstantCovariate, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
-from haemony.analysis.survival.regression.cox import ChiSquared, LogLikelihood
-from haemony.analysis.survival.regression.new_patients import check_near, covariates_of, strata_of
-from haemony.analysis.survival.regression.newton import Maximum, inverse, maximise, solve
+from haemony.analysis.survival.regression.cox import FEW_CLUSTERS, ChiSquared, LogLikelihood
+from haemony.analysis.survival.regression.new_patients import (
+    check_near,
+    covariates_of,
+    known_of,
+    strata_of,
+)
+from haemony.analysis.survival.regression.newton import (
+    Maximum,
+    distance,
+    has_inverse,
+    inverse,
+    maximise,
+)
 from haemony.analysis.survival.regression.partial_likelihood import Moments, Ties
 from haemony.analysis.survival.regression.risk_sets import ByRows, RiskSets
 from haemony.analysis.survival.regression.sandwich import Shares
@@ -90,7 +102,10 @@ class FineGray:
     _moments: Moments
 
     def __str__(self) -> str:
-        test = self.wald_test
+        said = []
+        if has_inverse(self.covariance):
+            test = self.wald_test
+            said = [printing.said_of_test("Wald test", test.statistic, test.df, test.p)]
         return printing.page(
             (
                 f"{printing.counted(self.n, self.events, self.missing.rows)}, "
@@ -99,15 +114,18 @@ class FineGray:
                 f"convention of {self.convention}, variance {self.variance}",
             ),
             printing.grid(self.table(), p_values=("p",)),
-            printing.said_of_test("Wald test", test.statistic, test.df, test.p),
+            *said,
             notes=self.notes,
         )
 
     @property
     def wald_test(self) -> ChiSquared:
-        """All coefficients zero? Their squared distance from zero in standard errors."""
-        distance = self.coefficients @ solve(self.covariance, self.coefficients)
-        return ChiSquared(float(distance), len(self.names))
+        """All coefficients zero? Their squared distance from zero in standard errors.
+
+        Raises:
+            NothingToAnalyse: their robust variance has no inverse.
+        """
+        return ChiSquared(distance(self.coefficients, self.covariance), len(self.names))
 
     def table(self, level: float = 0.95) -> pl.DataFrame:
         """One row per coefficient: term, estimate, std_err, hazard_ratio, lower, upper, z, p.
@@ -172,9 +190,10 @@ class FineGray:
         x = covariates_of(rows, self.names, self.data.design)
         codes = strata_of(rows, self.data.cox.strata, strata, len(x))
         wanted = times_asked(times)
-        predictors = (x - self.data.cox.means) @ self.coefficients
-        check_near(predictors)
-        relative = np.exp(predictors)
+        away = predictors(x, self.data.cox.means, self.coefficients)
+        away += known_of(rows, self.data.design, len(x))
+        check_near(away)
+        relative = np.exp(away)
         hazards = np.vstack([self._hazard_at(code, wanted) for code in range(len(self._labels))])
         incidence = -np.expm1(-relative[:, None] * hazards[codes])
         return pl.DataFrame(
@@ -291,7 +310,11 @@ def fit_fine_gray(
         variance=variance,
         converged=top.converged,
         missing=data.missing,
-        notes=(*(data.design.notes if data.design else ()), *_notes(infinite, top)),
+        notes=(
+            *(data.design.notes if data.design else ()),
+            *_notes(infinite, top),
+            *(() if has_inverse(covariance) else (FEW_CLUSTERS,)),
+        ),
         data=data,
         infinite=infinite,
         _moments=top.moments,

@@ -22,6 +22,9 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import Counts, sums_by
 from haemony.analysis.survival.data.response import Grid, Surv
 
+ROUNDING = 2e-14
+"""What rounding may leave of running sums where a variance is zero, in units of their largest."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stays:
@@ -135,12 +138,20 @@ def hazard_variance(stays: Stays, heights: Floats, drift: Floats) -> Floats:
     """(T,) jackknife variance of a process with jumps of these heights (T,) and drift (T,)."""
     constant = Changes(*stays.constants(stays.jumps(heights), drift))
     risk = stays.at_risk
-    square = (
-        stays.products(constant, constant)
-        - 2 * drift * stays.products(constant, risk)
-        + drift**2 * stays.products(risk, risk)
+    return _difference(
+        (1.0, stays.products(constant, constant)),
+        (-2 * drift, stays.products(constant, risk)),
+        (drift**2, stays.products(risk, risk)),
     )
-    return np.maximum(square, 0.0)
+
+
+def _difference(*terms: tuple[Floats | float, Floats]) -> Floats:
+    """(T,) a sum of factors times running sums (T,); 0 where their rounding may be all of it."""
+    square, noise = np.zeros(terms[0][1].shape), np.zeros(terms[0][1].shape)
+    for factor, sums in terms:
+        square += factor * sums
+        noise += np.abs(factor) * np.abs(sums).max()
+    return np.where(square > ROUNDING * noise, square, 0.0)
 
 
 def incidence_variance(
@@ -164,14 +175,14 @@ def incidence_variance(
     c = Changes(*stays.constants(total, follow))
     risk = stays.at_risk
     slope = incidence * loss.drift - follow
-    square = (
-        stays.products(c, c)
-        - 2 * incidence * stays.products(c, b)
-        + incidence**2 * stays.products(b, b)
-        + 2 * slope * (stays.products(c, risk) - incidence * stays.products(b, risk))
-        + slope**2 * stays.products(risk, risk)
+    return _difference(
+        (1.0, stays.products(c, c)),
+        (-2 * incidence, stays.products(c, b)),
+        (incidence**2, stays.products(b, b)),
+        (2 * slope, stays.products(c, risk)),
+        (-2 * slope * incidence, stays.products(b, risk)),
+        (slope**2, stays.products(risk, risk)),
     )
-    return np.maximum(square, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

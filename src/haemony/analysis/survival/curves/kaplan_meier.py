@@ -28,7 +28,7 @@ from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.frames import Tabular, tidy
 from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.data.sample import sample
+from haemony.analysis.survival.data.sample import UNPAIRED, sample
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
@@ -82,7 +82,8 @@ class Curve(StepCurve):
         """The time by which this share has had the event; limits after Brookmeyer and Crowley.
 
         A curve that is flat exactly at the quantile gives the midpoint of the flat piece; one that
-        never falls so far gives NaN.
+        never falls so far gives NaN. A limit that rises again counts where it first falls so far;
+        R's `quantile` takes the time at which its value is nearest below, which may be any later.
 
         Raises:
             BadCovariate: the share is not a number from 0 to 1.
@@ -236,7 +237,7 @@ def follow_up(
     >>> follow_up("Surv(days, died) ~ 1", table).curves[0].median.value
     23.0
     """
-    data = sample(formula, table, groups=groups).folded()
+    data = sample(formula, table, groups=groups, without=UNPAIRED).folded()
     watched = kaplan_meier(
         data.response.reversed(), groups=data.groups.codes, conf_type=conf_type, level=level
     )

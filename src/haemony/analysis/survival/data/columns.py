@@ -206,6 +206,22 @@ def add_by(totals: Floats, place: Integers, weight: Floats, rows: Floats) -> Non
     totals[used] += placed(at, weight, len(used)) @ rows
 
 
+def predictors(x: Floats, centre: Floats, beta: Floats) -> Floats:
+    """(n,) linear predictors of rows x (n, p) around a centre (p,): equal rows have equal ones.
+
+    A product of BLAS rounds a row by where it lies, which parts patients whose covariates tie.
+
+    >>> predictors(np.array([[1.0, 2.0]]), np.zeros(2), np.array([3.0, 0.5]))
+    array([4.])
+    """
+    total = np.zeros(len(x))
+    for begin in range(0, len(x), BLOCK):
+        part = slice(begin, begin + BLOCK)
+        for column, middle, slope in zip(x[part].T, centre, beta, strict=True):
+            total[part] += (column - middle) * slope
+    return total
+
+
 def placed(place: Integers, weight: Floats, size: int) -> csc_array:
     """The matrix (size, n) that sums rows (n, ...) times weights (n,) by their places."""
     n = len(place)

@@ -14,6 +14,8 @@ import polars as pl
 
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.formula import TRANSFORMS, Model, known_columns, levels
+from haemony.analysis.survival.data.frames import numbers
+from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.faults import BadCovariate
 
 
@@ -27,6 +29,7 @@ class Design:
         categories: the levels of each categorical column; the first is the reference.
         columns: the table columns that the terms need.
         notes: what a reader should know, such as levels that do not occur.
+        offsets: the table columns that are added with coefficient one.
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,7 @@ class Design:
     categories: Mapping[str, tuple[str, ...]]
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    offsets: tuple[str, ...]
     _spec: formulaic.ModelSpec
 
     @classmethod
@@ -61,6 +65,7 @@ class Design:
             categories=categories,
             columns=columns,
             notes=(*_unused_levels(table, categories), *_numbers_as_text(table, categories)),
+            offsets=model.offset,
             _spec=spec,
         )
         return design, _finite(built, design)
@@ -70,6 +75,18 @@ class Design:
         """The level of each categorical column against which its others are compared."""
         shown = {name.partition("[")[0] for name in self.names}
         return {name: used[0] for name, used in self.categories.items() if name in shown}
+
+    def known(self, table: pl.DataFrame) -> Floats:
+        """(m,) what offsets add to the linear predictors of other patients.
+
+        Raises:
+            UnknownColumn: the table lacks an offset.
+            BadCovariate: an offset is missing, or no finite number.
+        """
+        total = np.zeros(table.height)
+        for name in known_columns(self.offsets, table.columns):
+            total += finite(numbers(table[name]), name)
+        return total
 
     def matrix(self, table: pl.DataFrame) -> Floats:
         """The columns (m, p) for other patients.
@@ -131,7 +148,12 @@ def term_name(term: str) -> str:
 
 
 def _number(column: pl.Series) -> pl.Series:
-    return column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
+    """Whole numbers as such where they fit, anything else as floats."""
+    if column.dtype.is_integer():
+        whole = column.cast(pl.Int64, strict=False)
+        if whole.null_count() == column.null_count():
+            return whole
+    return column.cast(pl.Float64)
 
 
 def _is_categorical(column: pl.Series) -> bool:

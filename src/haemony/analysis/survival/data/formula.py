@@ -215,6 +215,7 @@ def complete(
     competing: bool = False,
     also: Sequence[str] = (),
     penalised: bool = False,
+    without: Sequence[str] = (),
     **arrays: ArrayLike | None,
 ) -> Complete:
     """Keep the rows of a table that a formula can use, and count the others.
@@ -226,6 +227,7 @@ def complete(
         competing: whether the event column names several kinds of event.
         also: more columns to keep, in which rows must be complete too.
         penalised: whether the estimator knows `ridge(...)` and `frailty(...)`.
+        without: special terms that the estimator does not know, so that none is ignored in silence.
         arrays: what only a `Surv` may bring, so that nothing is ignored in silence.
     """
     model = read(formula)
@@ -238,6 +240,9 @@ def complete(
         raise BadFormula(formula, reason="it comes without a table")
     if not penalised and (model.ridges or model.frailty):
         raise BadFormula(formula, reason="ridge and frailty belong to the Cox model")
+    unknown = [name for name in without if getattr(model, name)]
+    if unknown:
+        raise BadFormula(formula, reason=f"{' and '.join(unknown)} have no meaning here")
     needed = list(dict.fromkeys([*model.columns, *([weights] if weights else []), *also]))
     chosen = _nan_to_null(polars_table(table, known_columns(needed, column_names(table))))
     kept = chosen.drop_nulls()

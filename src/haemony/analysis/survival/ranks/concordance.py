@@ -92,7 +92,8 @@ def concordance(
     censored on the day of a death counts as outliving it.
 
     Args:
-        formula: such as "Surv(os_days, os_event) ~ score + strata(study)", or a `Surv`.
+        formula: such as "Surv(os_days, os_event) ~ score + strata(study)", with `cluster(id)` where
+            several rows belong to one patient; or a `Surv`.
         table: the columns that the formula names.
         score: (n,) scores, when a `Surv` is given.
         weights: a column of case weights, or (n,) weights; a pair weighs the product of two.
@@ -117,7 +118,9 @@ def concordance(
             else positive_weights(np.asarray(weights), "weights"),
             strata=groups_from(None if strata is None else np.asarray(strata), n).codes,
         )
-    data = complete(formula, table, weights=weights, score=score, strata=strata)
+    data = complete(
+        formula, table, weights=weights, without=("offset",), score=score, strata=strata
+    )
     scores = group_columns(data.model)
     if len(scores) != 1:
         raise BadFormula(formula, reason="concordance takes one score")
@@ -126,6 +129,9 @@ def concordance(
         sign * numbers(data.table[scores[0]]),
         weights=np.ones(data.table.height) if data.weights is None else data.weights,
         strata=groups_of(data.table, data.model.strata).codes,
+        cluster=None
+        if data.model.cluster is None
+        else groups_of(data.table, [data.model.cluster]).codes,
         missing=data.missing,
     )
 

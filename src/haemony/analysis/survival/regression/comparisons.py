@@ -20,6 +20,7 @@ from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.cox import ChiSquared, CoxFit
+from haemony.analysis.survival.regression.new_patients import known_of
 
 ROUNDING = 1e-8
 
@@ -151,7 +152,8 @@ def hazard_ratios(
     x, reference = fit.covariates_of(rows), fit.covariates_of(against)
     if len(reference) != 1:
         raise BadCovariate("against", reason="is not one patient", remedy="give one row")
-    return _ratios(fit, list(range(len(x))), x - reference, "row", level)
+    known = known_of(rows, fit.design, len(x)) - known_of(against, fit.design, 1)
+    return _ratios(fit, list(range(len(x))), x - reference, "row", level, known)
 
 
 def _multipliers(fit: CoxFit, weights: Mapping[str, Mapping[str, float]]) -> Floats:
@@ -171,9 +173,14 @@ def _multipliers(fit: CoxFit, weights: Mapping[str, Mapping[str, float]]) -> Flo
 
 
 def _ratios(
-    fit: CoxFit, labels: Sequence[str | int], rows: Floats, heading: str, level: float
+    fit: CoxFit,
+    labels: Sequence[str | int],
+    rows: Floats,
+    heading: str,
+    level: float,
+    known: Floats | float = 0.0,
 ) -> pl.DataFrame:
-    estimate = rows @ fit.coefficients
+    estimate = rows @ fit.coefficients + known
     std_err = np.sqrt(np.einsum("ij,jk,ik->i", rows, fit.covariance, rows))
     half = normal_quantile(level) * std_err
     z = np.divide(estimate, std_err, out=np.full(len(rows), np.nan), where=std_err > 0)

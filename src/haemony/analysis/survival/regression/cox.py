@@ -20,6 +20,7 @@ from scipy.stats import chi2, norm
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
@@ -40,14 +41,27 @@ from haemony.analysis.survival.regression.new_patients import (
     FARTHEST,
     check_near,
     covariates_of,
+    known_of,
     strata_of,
 )
-from haemony.analysis.survival.regression.newton import Maximum, Quadratic, inverse, maximise, solve
+from haemony.analysis.survival.regression.newton import (
+    Maximum,
+    Quadratic,
+    distance,
+    has_inverse,
+    inverse,
+    maximise,
+)
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 from haemony.analysis.survival.regression.sandwich import Shares
 from haemony.analysis.survival.regression.scaled import Peak, Scaled, around_means
 from haemony.analysis.survival.regression.shared_frailty import FrailtyEffects, fit_shared
+
+FEW_CLUSTERS = (
+    "too few clusters for so many coefficients: their robust variance has no inverse, so there is "
+    "no joint test by it, and single standard errors are too small"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +164,29 @@ class CoxFit:
 
     @property
     def wald_test(self) -> ChiSquared:
-        """All coefficients zero? Their squared distance from zero in standard errors."""
-        distance = self.coefficients @ solve(self.covariance, self.coefficients)
-        return ChiSquared(float(distance), len(self.names))
+        """All coefficients zero? Their squared distance from zero in standard errors.
+
+        Raises:
+            NothingToAnalyse: their robust variance has no inverse.
+        """
+        return ChiSquared(distance(self.coefficients, self.covariance), len(self.names))
 
     @cached_property
     def robust_score_test(self) -> ChiSquared:
-        """All coefficients zero? Rao's test with the sandwich as the score's variance."""
+        """All coefficients zero? Rao's test with the sandwich as the score's variance.
+
+        Raises:
+            NothingToAnalyse: the sandwich has no inverse.
+        """
         require_residuals(self)
         start = self.centred.likelihood.at(np.zeros(len(self.names)))
         shares = Shares.of(start.score_blocks(), self.data.cluster, len(self.names))
-        distance = shares.total @ solve(shares.square, shares.total)
-        return ChiSquared(float(distance), len(self.names))
+        return ChiSquared(distance(shares.total, shares.square), len(self.names))
 
     @cached_property
     def linear_predictors(self) -> Floats:
         """(n,) log relative hazards against a patient with mean covariates and offset zero."""
-        return np.asarray((self.data.x - self.means) @ self.coefficients + self.data.offset)
+        return predictors(self.data.x, self.means, self.coefficients) + self.data.offset
 
     @cached_property
     def concordance(self) -> Concordance:
@@ -254,7 +274,8 @@ class CoxFit:
         """Survival of new patients: row, time, survival, lower, upper.
 
         Args:
-            rows: a table with the covariates (and strata) of m patients, or an (m, p) array.
+            rows: a table with the covariates (strata and offsets) of m patients, or an (m, p) array
+                of patients with offset zero.
             times: when; times after the last follow-up of a stratum give null.
             strata: (m,) stratum labels such as "study=07-04"; read from a table by itself.
             conf_type: the scale of the confidence limits.
@@ -262,21 +283,31 @@ class CoxFit:
 
         The variance is that of Tsiatis (1981) as extended to tied deaths by Therneau and Grambsch.
         """
-        x, codes = self.read_rows(rows, strata)
-        check_near((x - self.means) @ self.coefficients)
+        x, codes, known = self.read_rows(rows, strata)
+        away = predictors(x, self.means, self.coefficients) + known
+        check_near(away)
         wanted = times_asked(times)
         parts = [
-            self._predict_one(i, x[i] - self.means, int(codes[i]), wanted, conf_type, level)
+            self._predict_one(
+                i, x[i] - self.means, float(away[i]), int(codes[i]), wanted, conf_type, level
+            )
             for i in range(len(x))
         ]
         return pl.concat(parts)
 
     def read_rows(
         self, rows: Tabular | ArrayLike, strata: Sequence[str] | None = None
-    ) -> tuple[Floats, Integers]:
-        """Covariates (m, p) and strata codes (m,) of new patients."""
+    ) -> tuple[Floats, Integers, Floats]:
+        """Covariates (m, p), strata codes (m,) and offsets (m,) of new patients.
+
+        Raises:
+            BadCovariate: there is nobody, or what is known of them is incomplete.
+        """
         x = self.covariates_of(rows)
-        return x, strata_of(rows, self.data.strata, strata, len(x))
+        if not len(x):
+            raise BadCovariate("rows", reason="hold nobody", remedy="give at least one patient")
+        codes = strata_of(rows, self.data.strata, strata, len(x))
+        return x, codes, known_of(rows, self.design, len(x))
 
     def covariates_of(self, rows: Tabular | ArrayLike) -> Floats:
         """Covariates (m, p) of new patients, from a table or as given."""
@@ -286,6 +317,7 @@ class CoxFit:
         self,
         row: int,
         x: Floats,
+        away: float,
         stratum: int,
         times: Floats,
         conf_type: ConfType,
@@ -299,7 +331,7 @@ class CoxFit:
         drift = np.cumsum(
             x * centred.hazard[mine, None] - (a * centred.s1[mine] - b * centred.d1[mine]), axis=0
         )
-        relative = float(np.exp(x @ self.coefficients))
+        relative = float(np.exp(away))
         variance = square + np.einsum("kp,pq,kq->k", drift, self.covariance, drift)
         position = np.searchsorted(self.sets.times[mine], times, side="right")
         survival = np.exp(-relative * np.concatenate([[0.0], hazard]))[position]
@@ -413,7 +445,11 @@ def fit_cox(
         n=len(data.response),
         events=events,
         missing=missing or Missing(),
-        notes=(*(design.notes if design else ()), *_notes(top, data, effects)),
+        notes=(
+            *(design.notes if design else ()),
+            *_notes(top, data, effects),
+            *(() if has_inverse(covariance) else (FEW_CLUSTERS,)),
+        ),
         ties=ties,
         converged=top.converged,
         iterations=top.steps,
@@ -543,10 +579,10 @@ def _said_of_fit(fit: CoxFit) -> tuple[str, ...]:
         lines.append(f"Concordance = {c.value:.3f} (se = {c.std_err:.3f})")
     tests = {"Likelihood-ratio test": fit.likelihood_ratio_test}
     if fit.df == len(fit.names) > 0:
-        if not fit.infinite:
+        if not fit.infinite and has_inverse(fit.covariance):
             tests["Wald test"] = fit.wald_test
         tests["Score test"] = fit.score_test
-        if fit.robust:
+        if fit.robust and has_inverse(fit.covariance):
             tests |= {"Robust score test": fit.robust_score_test}
     return (
         *lines,

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
@@ -132,7 +133,7 @@ class ElasticNet:
             x = self.design.matrix(table) if self.design else table.select(self.names).to_numpy()
         else:
             x = np.atleast_2d(np.asarray(rows, dtype=np.float64))
-        return np.asarray(x @ self.coefficients[self._position(at)])
+        return predictors(x, np.zeros(x.shape[1]), self.coefficients[self._position(at)])
 
     def __str__(self) -> str:
         """Print what was chosen."""

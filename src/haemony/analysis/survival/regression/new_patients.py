@@ -46,6 +46,23 @@ def covariates_of(rows: Tabular | ArrayLike, names: Sequence[str], design: Desig
     return x
 
 
+def known_of(rows: Tabular | ArrayLike, design: Design | None, m: int) -> Floats:
+    """(m,) what offsets add to the linear predictors of new patients; nothing beside arrays.
+
+    Args:
+        rows: the patients; a table names their offsets.
+        design: how table columns become covariates, or None if the fit was to arrays.
+        m: how many patients there are.
+
+    Raises:
+        UnknownColumn: the table lacks an offset of the fit.
+        BadCovariate: an offset is missing, or no finite number.
+    """
+    if design is None or not is_table(rows):
+        return np.zeros(m)
+    return design.known(polars_table(rows))
+
+
 def strata_of(
     rows: Tabular | ArrayLike, fitted: Groups, given: Sequence[str] | None, m: int
 ) -> Integers:
@@ -65,7 +82,14 @@ def strata_of(
         return np.zeros(m, dtype=np.intp)
     if given is None and fitted.columns and is_table(rows):
         table = polars_table(rows)
-        of = groups_of(table, known_columns(fitted.columns, table.columns))
+        known_columns(fitted.columns, table.columns)
+        if table.select(fitted.columns).null_count().sum_horizontal().item():
+            raise BadCovariate(
+                ", ".join(fitted.columns),
+                reason="is missing in some of the new rows",
+                remedy="predict for complete rows",
+            )
+        of = groups_of(table, fitted.columns)
         given = [of.labels[code] for code in of.codes]
     if given is None or not set(given) <= set(labels):
         raise BadCovariate(

@@ -234,6 +234,28 @@ def inverse(information: Floats) -> Floats:
     return (covariance + covariance.T) / 2
 
 
+def has_inverse(variance: Floats) -> bool:
+    """Whether a variance (p, p) has one: a sandwich of as few clusters as coefficients has none."""
+    scale = np.sqrt(np.diag(variance))
+    if not len(scale) or not (scale > 0).all():
+        return not len(scale)
+    return bool(np.linalg.eigvalsh(variance / np.outer(scale, scale))[0] > DEPENDENT)
+
+
+def distance(values: Floats, variance: Floats) -> float:
+    """The squared distance of values (p,) from zero in standard errors.
+
+    Raises:
+        NothingToAnalyse: their variance (p, p) has no inverse.
+    """
+    if not has_inverse(variance):
+        raise NothingToAnalyse(
+            "the variance of the coefficients has no inverse, as with few clusters",
+            remedy="test fewer coefficients, or use the likelihood-ratio test",
+        )
+    return float(values @ solve(variance, values))
+
+
 def check_independent(information: Floats, names: Sequence[str]) -> None:
     """Refuse covariates that follow from others, naming both.
 

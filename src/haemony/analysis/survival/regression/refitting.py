@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import lapack
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.columns import Covariates
+from haemony.analysis.survival.data.columns import Covariates, predictors
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, CollinearCovariates
 from haemony.analysis.survival.ranks.concordance import Concordance, compare_pairs
@@ -57,7 +57,7 @@ class Refit:
         data = self.fit.data
         if not np.isfinite(self.coefficients).all():
             return np.full(len(data.response), np.nan)
-        return np.asarray((data.x - self.fit.means) @ self.coefficients + data.offset)
+        return predictors(data.x, self.fit.means, self.coefficients) + data.offset
 
     def concordance(self, times: Integers | None = None) -> Concordance:
         """Harrell's C of the refit where each row counts so many times (n,).
