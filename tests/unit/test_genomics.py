@@ -160,7 +160,7 @@ def test_a_pair_that_says_nothing_new_is_not_tested() -> None:
         ("Surv(days, died) ~ cluster(trial)", "abc", {}, BadFormula, "cluster"),
         ("Surv(days, died) ~ 1", "abc", {"least": 500}, NothingToAnalyse, "500 carriers"),
         ("Surv(days, died) ~ 1", "abc", {"together": 299}, NothingToAnalyse, "299 patients"),
-        ("Surv(days, died) ~ 1", "abc", {"block": 1}, BadCovariate, "too small"),
+        ("Surv(days, died) ~ 1", "abc", {"block": 1}, BadCovariate, "'block' is no whole"),
     ],
 )
 def test_what_cannot_be_tested_is_refused(

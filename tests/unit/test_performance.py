@@ -520,9 +520,9 @@ def test_counts_of_draws_are_whole_numbers() -> None:
 
     for draws in (-1, 2.5, "many"):
         for measure in (prediction.calibration, prediction.decision_curve):
-            with pytest.raises(prediction.BadRisks, match="'draws' is no whole number from 0 on"):
+            with pytest.raises(BadCovariate, match="'draws' is no whole number from 0 on"):
                 measure(found, draws=draws)
-    with pytest.raises(prediction.BadRisks, match="'groups' is no whole number from 2 on"):
+    with pytest.raises(BadCovariate, match="'groups' is no whole number from 2 on"):
         prediction.calibration(found, groups=2.5)
     with pytest.raises(prediction.BadRisks, match="'thresholds' is not numeric"):
         prediction.decision_curve(found, thresholds=["low"])

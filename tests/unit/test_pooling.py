@@ -311,7 +311,7 @@ class TestRubin:
             ([[1.0], [1.0]], [[1e300], [1.0]], {}, "so large"),
             ([[[1.0]]], [[1.0]], {}, "3 dimensions"),
             ([[1.0], [2.0]], [[1.0], [1.0]], {"names": ["a", "b"]}, "2 for 1 estimates"),
-            ([[1.0], [2.0]], [[1.0], [1.0]], {"complete_df": math.nan}, "not positive"),
+            ([[1.0], [2.0]], [[1.0], [1.0]], {"complete_df": math.nan}, "not one finite number"),
         ],
     )
     def test_variances_that_cannot_be_are_refused(
@@ -334,7 +334,7 @@ class TestRubin:
         fits = [survival.cox("Surv(days, died) ~ mark", table)] * 2
 
         assert "mark has no finite estimate in 2 imputations" in pooling.pool_fits(fits).notes[-1]
-        with pytest.raises(BadCovariate, match="'complete_df' is not positive"):
+        with pytest.raises(BadCovariate, match="'complete_df' is not one finite number"):
             pooling.pool_fits(fits, complete_df=math.nan)
 
     def test_curves_of_two_kinds_are_not_pooled(self) -> None:
@@ -436,9 +436,9 @@ class TestImputation:
         ):
             with pytest.raises(pooling.CannotImpute, match=says):
                 pooling.impute(table, ["age", column], outcome="Surv(days, died)", seed=1)
-        with pytest.raises(BadCovariate, match="fewer than two"):
+        with pytest.raises(BadCovariate, match="'imputations' is no whole number from 2 on"):
             pooling.impute(table, ["age"], seed=1, imputations=1)
-        with pytest.raises(BadCovariate, match="'seed' is negative"):
+        with pytest.raises(BadCovariate, match="'seed' is no whole number from 0 on"):
             pooling.impute(table, ["age"], seed=-1, imputations=2)
         with pytest.raises(BadCovariate, match="'means of age' is not a known choice"):
             pooling.impute(table, ["age"], seed=1, imputations=2, means={"age": "guess"})

@@ -303,7 +303,10 @@ def test_limits_stay_where_the_measure_can_be() -> None:
     ("make", "words"),
     [
         (lambda: prediction.Splits.folds(9, "3", seed=1), "'count' is no whole number from 2"),
-        (lambda: prediction.Splits.holdouts(9, 2, share="half", seed=1), "'share' is not numeric"),
+        (
+            lambda: prediction.Splits.holdouts(9, 2, share="half", seed=1),
+            "'share' holds something else than numbers",
+        ),
         (lambda: prediction.Splits.bootstraps(9, 0.5, seed=1), "'draws' is no whole number"),
         (lambda: prediction.Splits.by_source(["a", None, "b"]), "unknown in 1 rows"),
         (lambda: prediction.Splits.by_source([1.0, np.nan, np.nan, 2.0]), "unknown in 2 rows"),

@@ -150,6 +150,8 @@ def read_rows(formula: str, table: Tabular, *also: str) -> Rows:
         table: the columns that it names.
         also: further columns that must be complete.
     """
+    if not isinstance(formula, str):
+        raise BadFormula(str(formula), reason="it is no text")
     left, tilde, right = formula.partition("~")
     outcome = left.strip().strip("`")
     if not tilde or not outcome or "Surv(" in left:
@@ -210,8 +212,9 @@ def logistic(formula: str, table: Tabular) -> Logistic:
     """
     rows = read_rows(formula, table)
     model = rows.model
-    if model.strata or model.cluster or model.offset:
-        raise BadFormula(formula, reason="a logistic regression has no strata, cluster or offset")
+    beside = formulas.beside_covariates(model)
+    if beside:
+        raise BadFormula(formula, reason=f"a logistic regression has no {beside}")
     design, x = Design.of(model, rows.table)
     return fit_logistic(
         x, rows.truth, design.names, outcome=rows.outcome, missing=rows.missing, design=design

@@ -33,6 +33,7 @@ from haemony.analysis.logistic import complete_columns
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
@@ -182,5 +183,12 @@ class _Parts:
             stop = response.stop[rows, None]
             left = (stop == times) & ~response.died[rows, None]
             martingale = left - np.where(stop >= times, steps[of_c] * rate, 0.0)
+            unlike = int(np.count_nonzero(~((alive > 0) & (still > 0)).all(axis=1)))
+            if unlike:
+                raise BadCovariate(
+                    ", ".join(fit.names),
+                    reason=f"leave {unlike} patients no chance to be seen alive at these times",
+                    remedy="ask for earlier times, or look for covariates that decide who dies",
+                )
             out.append(((1 - predicted[rows, None] / alive) / still * martingale).sum(axis=1))
         return np.concatenate(out)

@@ -41,6 +41,7 @@ from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing, complete
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import generator
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import (
     BadCovariate,
@@ -186,7 +187,7 @@ class IptwCurves:
 
     def _resampled(self, times: Floats, seed: int, runs: int) -> Iterator[Floats]:
         """Survival (3, m) in resamples; those that tell nothing are drawn again, for a while."""
-        draws, n = np.random.default_rng(seed), len(self.parts.response)
+        draws, n = generator(seed), len(self.parts.response)
         for _ in range(DRAWS * runs):
             counts = np.bincount(draws.integers(0, n, n), minlength=n).astype(np.float64)
             if 0 < counts @ self.parts.score.treated < n:
@@ -253,8 +254,9 @@ def iptw(
     model = formulas.read(formula)
     if len(model.covariates) != 1 or formulas.group_columns(model) != model.covariates:
         raise BadFormula(formula, reason="the right side must be the treatment alone")
-    if model.strata or model.offset or model.cluster:
-        raise BadFormula(formula, reason="weighted analyses take no strata, cluster or offset here")
+    beside = formulas.beside_covariates(model)
+    if beside:
+        raise BadFormula(formula, reason=f"weighted analyses take no {beside} here")
     treatment = model.covariates[0]
     refuse_own(model.columns, (WEIGHT, ROW))
     refuse_follow_up(given, model.response)

@@ -24,6 +24,7 @@ from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, BadFormula
 
@@ -298,10 +299,9 @@ def propensity(formula: str, table: Tabular, *, keep: tuple[str, ...] = ()) -> P
     [1.543, 1.543]
     """
     read = read_rows(formula, table, *keep)
-    if read.model.strata or read.model.cluster or read.model.offset:
-        raise BadFormula(formula, reason="a propensity score has no strata, cluster or offset")
-    if read.outcome in read.model.covariates:
-        raise BadFormula(formula, reason="the treatment stands on both of its sides")
+    beside = formulas.beside_covariates(read.model)
+    if beside:
+        raise BadFormula(formula, reason=f"a propensity score has no {beside}")
     design, x = Design.of(read.model, read.table)
     fit = fit_logistic(
         x, read.truth, design.names, outcome=read.outcome, missing=read.missing, design=design
@@ -336,7 +336,10 @@ def effective_size(weights: Floats) -> float:
     >>> effective_size(np.array([1.0, 1.0, 2.0]))
     2.6666666666666665
     """
-    return float(weights.sum() ** 2 / (weights @ weights))
+    given = finite(weights, "weights").ravel()
+    if not given.any():
+        raise BadCovariate("weights", reason="are none, or all 0", remedy="give one per patient")
+    return float(given.sum() ** 2 / (given @ given))
 
 
 def truncated(

@@ -13,6 +13,7 @@ import polars as pl
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.formula import known_columns
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.faults import BadCovariate
 
 NEGATIVE, POSITIVE = "negative", "positive"
@@ -63,7 +64,7 @@ class Findings:
 
     def common(self, least: int) -> Findings:
         """Those alterations that at least so many patients carry."""
-        kept = np.flatnonzero(self.carriers >= least)
+        kept = np.flatnonzero(self.carriers >= number(least, "least"))
         return Findings(tuple(self.names[int(i)] for i in kept), self.values[:, kept])
 
 

@@ -17,6 +17,7 @@ from scipy.special import gammaln
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.faults import BadCovariate
+from haemony.analysis.survival.intervals import normal_quantile
 
 SAME = 1 + 1e-7
 FARTHEST = 60.0
@@ -57,8 +58,7 @@ def fisher(tables: ArrayLike, level: float = 0.95) -> FisherTests:
         raise BadCovariate(
             "tables", reason="are not rows of four counts", remedy="give whole numbers, (m, 4)"
         )
-    if not 0 < level < 1:
-        raise BadCovariate("level", reason="is not between 0 and 1", remedy="give for example 0.95")
+    normal_quantile(level)
     width = _highest(counts) - _lowest(counts) + 1
     order = np.argsort(width, kind="stable")
     results = np.empty((4, len(counts)))

@@ -37,9 +37,10 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing, complete, groups_of
-from haemony.analysis.survival.data.frames import Tabular, polars_table
+from haemony.analysis.survival.data.frames import Tabular, numbers, polars_table
+from haemony.analysis.survival.data.given import finite, whole_number
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse
+from haemony.analysis.survival.faults import BadFormula, NothingToAnalyse
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 
 INFINITE = 8.0
@@ -174,12 +175,13 @@ def interactions(
     >>> found.table().select("first", "second").row(0), found.pairs
     (('a', 'b'), 3)
     """
-    if block < 2 or permutations < 0 or together < 1 or workers < 1:
-        raise BadCovariate(
-            "block, permutations, together or workers",
-            reason="is too small",
-            remedy="blocks need 2 patients, the others 1, permutations 0",
-        )
+    block, together = (
+        whole_number(block, "block", least=2),
+        whole_number(together, "together", least=1),
+    )
+    permutations = whole_number(permutations, "permutations", least=0)
+    workers = whole_number(workers, "workers", least=1)
+    seed = whole_number(seed, "seed", least=0)
     given = complete(formula, table)
     model = given.model
     if model.cluster is not None:
@@ -195,7 +197,7 @@ def interactions(
     design, covariates = Design.of(model, given.table)
     offset = np.zeros(len(rows))
     for column in model.offset:
-        offset += given.table[column].cast(pl.Float64).to_numpy()
+        offset += finite(numbers(given.table[column]), column)
     score, other = _additive(given.response, known, covariates, design.names, strata.codes, offset)
     follow = Follow(RiskSets.of(given.response, strata.codes), np.exp(other - other.mean()))
     first, second = _pairs(known, together)
@@ -273,7 +275,7 @@ def family_wise(observed: ArrayLike, null: ArrayLike) -> Floats:
     found, shuffled = np.asarray(observed, dtype=np.float64), np.asarray(null, dtype=np.float64)
     if not len(shuffled):
         return np.full(len(found), np.nan)
-    largest = np.sort(np.nanmax(shuffled, axis=1))
+    largest = np.sort(np.fmax.reduce(shuffled, axis=1))
     beyond = len(largest) - np.searchsorted(largest, found, side="left")
     return np.asarray((1 + beyond) / (1 + len(largest)))
 

@@ -27,7 +27,8 @@ from haemony.analysis.multistate.histories import (
 from haemony.analysis.multistate.scheme import AML_COURSE, AML_TRANSPLANT, Scheme
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.formula import known_columns
-from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, readable
+from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.faults import NothingToAnalyse
 
 
@@ -149,12 +150,11 @@ def histories(
     >>> found.table().select("from", "to", "start", "stop").rows()[-2:]
     [('healthy', 'ill', 0.0, 3.0), ('ill', 'dead', 3.0, 3.5)]
     """
-    if not 0 < unit < np.inf:
-        raise BadHistory("the unit is not a positive number", remedy="give 1 for days")
+    unit = number(unit, "unit", above=0)
     needed = [column for moment in moments for column in moment.columns]
     needed += [until, *([patient] if patient else []), *([entry] if entry else [])]
     known_columns(needed, column_names(table))
-    wide = polars_table(table)
+    wide = readable(polars_table(table), needed)
     wide = wide.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
     who = _identifiers(wide, patient)
     first = scheme.state(start or scheme.states[0])

@@ -15,6 +15,7 @@ from haemony.analysis.multistate.steps import Steps, generators, unit_steps
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.frames import tidy
+from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.faults import NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
 
@@ -80,7 +81,7 @@ class Hazards:
 
     def after(self, time: float) -> Hazards:
         """The hazards later than a time."""
-        return self._some(self.times > time)
+        return self._some(self.times > number(time, "time"))
 
     def possible(self) -> Hazards:
         """The hazards before the first step by which more than everybody would leave a state."""

@@ -32,7 +32,14 @@ from haemony.analysis.multistate.transitions import (
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Complete, Groups, Missing, complete, read
+from haemony.analysis.survival.data.formula import (
+    Complete,
+    Groups,
+    Missing,
+    beside_covariates,
+    complete,
+    read,
+)
 from haemony.analysis.survival.data.frames import polars_table, tidy
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import check_choice
@@ -391,7 +398,7 @@ def transition_cox(
     check_choice(variance, "variance", get_args(CoefficientVariance))
     if not isinstance(clock, Clock):
         raise BadHistory("the clock is no Clock", remedy="give Clock.FORWARD or Clock.RESET")
-    given = {"*": formulas} if isinstance(formulas, str) else dict(formulas)
+    given = dict(formulas) if isinstance(formulas, Mapping) else {"*": formulas}
     scheme = histories.scheme
     by_transition = _by_transition(scheme, given)
     whole = _complete(histories, tuple(dict.fromkeys(by_transition)))
@@ -481,9 +488,9 @@ def _by_transition(scheme: Scheme, given: Mapping[str, str]) -> list[str]:
 def _complete(histories: Histories, texts: Sequence[str]) -> Complete:
     """The rows that have all covariates of all formulas."""
     for text in texts:
-        model = read(_LEFT + text)
-        if model.strata or model.cluster or model.offset:
-            raise BadFormula(text, reason="strata, cluster and offset belong to no transition")
+        beside = beside_covariates(read(f"{_LEFT}{text}"))
+        if beside:
+            raise BadFormula(text, reason=f"a transition has no {beside}")
     rows = histories.covariates.with_columns(
         pl.Series(ROW, np.arange(len(histories))),
         pl.Series("row stop", histories.stop),

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.histories import Histories
@@ -26,7 +27,7 @@ from haemony.analysis.survival.curves.steps import Curves
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.formula import groups_of, known_columns
 from haemony.analysis.survival.data.frames import tidy
-from haemony.analysis.survival.data.given import number
+from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BeyondFollowUp, NothingToAnalyse
@@ -104,9 +105,9 @@ class Occupation:
             }
         )
 
-    def at(self, times: Floats) -> pl.DataFrame:
+    def at(self, times: ArrayLike) -> pl.DataFrame:
         """The shares at given times, one row per time and state."""
-        size = len(self.states)
+        times, size = times_asked(times), len(self.states)
         position = np.searchsorted(self.times, times, side="right")
         known = (times >= self.since) & ((times <= self.times[-1]) | self.settled)
 

@@ -24,7 +24,7 @@ from haemony.analysis.multistate.histories import ENTERED
 from haemony.analysis.multistate.models import Clock, Component, Patient, TransitionCox, one_patient
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.given import number, times_asked
+from haemony.analysis.survival.data.given import generator, number, times_asked, whole_number
 from haemony.analysis.survival.data.response import LATEST
 from haemony.analysis.survival.faults import BadCovariate, BeyondFollowUp
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
@@ -180,13 +180,12 @@ def simulate(
         )
     if wanted.max() > model.until and model.clock is Clock.FORWARD:
         raise BeyondFollowUp(float(wanted.max()), group="the model", last=model.until)
-    if paths < 1 or draws < 0 or draws == 1 or seed < 0:
+    paths, draws = whole_number(paths, "paths", least=1), whole_number(draws, "draws", least=0)
+    if draws == 1:
         raise BadCovariate(
-            "paths, draws or seed",
-            reason="are too few to tell an error, or negative",
-            remedy="give for example paths=10_000, seed=1, and draws=0 or at least 50",
+            "draws", reason="are too few to tell an error", remedy="give 0, or at least 50"
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     start = _Start(model.scheme.state(state), since, begun)
     who = _Patient.of(model, patient)
     shares, longest = _shares(_clockwork(model), who, wanted, start, paths, rng)

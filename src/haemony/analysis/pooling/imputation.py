@@ -26,9 +26,10 @@ from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing, levels
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.given import generator, whole_number
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import check_choice
-from haemony.analysis.survival.faults import BadCovariate
+from haemony.analysis.survival.faults import BadTable
 from haemony.analysis.survival.regression.cox import cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
 
@@ -124,23 +125,18 @@ def impute(
     """
     whole = _null_for_nan(polars_table(table))
     formulas.known_columns(columns, column_names(whole))
-    if imputations < 2 or iterations < 1 or donors < 1:
-        raise BadCovariate(
-            "imputations",
-            reason="are fewer than two, or iterations or donors fewer than one",
-            remedy="give for example imputations=20, iterations=10, donors=5",
-        )
-    if seed < 0 or whole.is_empty():
-        raise BadCovariate(
-            "seed", reason="is negative, or the table has no row", remedy="give for example seed=1"
-        )
+    imputations = whole_number(imputations, "imputations", least=2)
+    iterations = whole_number(iterations, "iterations", least=1)
+    donors = whole_number(donors, "donors", least=1)
+    if whole.is_empty():
+        raise BadTable("the table has no row", remedy="give one row per patient")
     asked = means or {}
     formulas.known_columns(list(asked), list(columns))
     for name, way in asked.items():
         check_choice(way, f"means of {name}", get_args(Means))
     rows, extra, left_out = _with_outcome(whole, outcome, columns)
     ready = [_Column.of(rows[name], asked.get(name)) for name in dict.fromkeys(columns)]
-    chains = np.random.default_rng(seed).spawn(imputations)
+    chains = generator(seed).spawn(imputations)
     tables, traces = [], []
     for number, draws in enumerate(chains):
         filled, trace = _chain(ready, extra, iterations, donors, draws)
@@ -288,7 +284,8 @@ def _model_matrix(parts: Sequence[Floats]) -> Floats:
     x = np.column_stack([np.ones(len(parts[0])), *parts])
     scaled = x / np.sqrt((x * x).mean(axis=0).clip(min=1e-300))
     diagonal = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
-    return np.asarray(x[:, diagonal > 1e-7 * diagonal.max()])
+    kept = np.flatnonzero(diagonal > 1e-7 * diagonal.max())
+    return np.asarray(x[:, kept])
 
 
 def _with_outcome(

@@ -23,7 +23,7 @@ from scipy.stats import t as student
 from haemony.analysis.pooling.faults import NothingToPool
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.given import figures
+from haemony.analysis.survival.data.given import figures, number
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import normal_quantile
@@ -182,8 +182,8 @@ def rubin(
         raise BadCovariate(
             "names", reason=f"are {len(names)} for {p} estimates", remedy="give one for each"
         )
-    if not complete_df > 0:
-        raise BadCovariate("complete_df", reason="is not positive", remedy="leave it out")
+    if complete_df != np.inf:
+        complete_df = number(complete_df, "complete_df", above=0)
     within, centre = u.mean(axis=0), q.mean(axis=0)
     between = (q - centre).T @ (q - centre) / (m - 1)
     total = within + (1 + 1 / m) * between

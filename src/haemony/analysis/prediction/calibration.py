@@ -24,13 +24,14 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.calibration_lines import HazardLine, Line, PseudoLine, level_of
-from haemony.analysis.prediction.faults import BadRisks, check_choice, check_whole
+from haemony.analysis.prediction.faults import BadRisks, check_choice
 from haemony.analysis.prediction.judged import Assessed
 from haemony.analysis.prediction.observed import observed_risks, pseudo_values
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
 from haemony.analysis.prediction.smoothing import KNOTS, cloglog, fit_cloglog, on_the_scale
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import generator, whole_number
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.intervals import ConfType, normal_quantile
 from haemony.analysis.survival.printing import grid
@@ -383,7 +384,7 @@ def _coefficient(task: _Task, name: str, predicted: Floats) -> _Figure:
 
 def _drawn(task: _Task, predicted: Floats, draws: int, seed: int) -> Floats:
     """ICI, E50 and E90 (B, 3) in samples with replacement, fewer where no curve could be fitted."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     kept = []
     for _ in range(draws):
         rows = rng.integers(len(predicted), size=len(predicted))
@@ -401,10 +402,9 @@ def _check(found: Predictions, smoother: Smoother, groups: int, knots: int, draw
             reason="is a model of the hazard, which is not the risk where risks compete",
             remedy="choose 'pseudo-values'",
         )
-    check_whole("groups", groups, least=2)
-    check_whole("draws", draws, least=0)
-    if knots not in KNOTS:
-        raise BadRisks("knots", reason="is not 3, 4 or 5", remedy="take 4, the usual number")
+    whole_number(groups, "groups", least=2)
+    whole_number(draws, "draws", least=0)
+    whole_number(knots, "knots", least=min(KNOTS), most=max(KNOTS))
 
 
 def _notes(

@@ -19,11 +19,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.prediction.faults import BadRisks, check_whole, floats
+from haemony.analysis.prediction.faults import BadRisks, floats
 from haemony.analysis.prediction.judged import Assessed
 from haemony.analysis.prediction.predictions import Predictions, Risks, predictions
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.frames import Tabular
+from haemony.analysis.survival.data.given import generator, whole_number
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.printing import grid
@@ -154,12 +155,12 @@ def decision_curve(
         raise BadRisks(
             "thresholds", reason="do not ascend between 0 and 1", remedy="give risks such as 0.1"
         )
-    check_whole("draws", draws, least=0)
+    whole_number(draws, "draws", least=0)
     normal_quantile(level)
     for taken in {TREAT_ALL, TREAT_NONE} & set(found.models):
         raise BadRisks(taken, reason="is a strategy's name", remedy="name your model otherwise")
     ones, n = np.ones(len(found)), len(found)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     weights = (np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(draws))
     drawn = [_net_benefit(found, at, weight.astype(np.float64)) for weight in weights]
     shape = (len(found.times), len(found.models) + 2, at.size)

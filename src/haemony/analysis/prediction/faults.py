@@ -53,19 +53,6 @@ def check_choice(name: str, given: str, known: Sequence[str]) -> None:
         )
 
 
-def check_whole(name: str, given: object, *, least: int) -> None:
-    """Refuse a count that is no whole number from a least one on.
-
-    Raises:
-        BadRisks: it is none.
-    """
-    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
-    if not whole or int(str(given)) < least:
-        raise BadRisks(
-            name, reason=f"is no whole number from {least} on", remedy=f"give {max(least, 20)}"
-        )
-
-
 def floats(name: str, given: object) -> Floats:
     """An array of numbers, NaN where missing.
 

@@ -19,7 +19,8 @@ from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import complete, groups_of, read
+from haemony.analysis.survival.data.formula import beside_covariates, complete, groups_of, read
+from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula
 from haemony.analysis.survival.regression.cox import CoxFit, cox
@@ -91,7 +92,7 @@ class CoxModel:
 
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) one minus survival; NaN for incomplete rows and strata the fit never saw."""
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        wanted = times_asked(times)
         relative, stratum = np.exp(self.score(table)), self._stratum(table)
         hazard = np.full((len(self.fit.data.strata.labels) + 1, wanted.size), np.nan)
         for code in range(len(hazard) - 1):
@@ -152,7 +153,7 @@ class PenalisedCox:
     def fit(self, table: pl.DataFrame) -> PenalisedModel:
         """Fit the path, choose, and estimate Breslow's baseline hazard."""
         model = read(self.formula)
-        if model.strata or model.offset or model.cluster:
+        if beside_covariates(model):
             raise BadFormula(self.formula, reason="here it has plain covariates")
         net = elastic_net(
             self.formula,
@@ -265,7 +266,7 @@ class CauseSpecificCox:
     def fit(self, table: pl.DataFrame) -> CauseSpecificModel:
         """Fit the models to the complete rows."""
         model = read(self.formula)
-        if model.strata or model.offset or model.cluster or len(model.response) > 2:
+        if beside_covariates(model) or len(model.response) > 2:
             raise BadFormula(self.formula, reason="here it has plain covariates and one origin")
         data = complete(self.formula, table, competing=True)
         if self.cause not in data.response.states:
@@ -299,7 +300,7 @@ class CauseSpecificModel:
 
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) cumulative incidences of the cause; NaN for incomplete rows."""
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        wanted = times_asked(times)
         curves = [model.cumulative() for model in self.models]
         grid = np.unique(np.concatenate([at for at, _ in curves]))
         grid = grid[grid <= wanted.max()]
@@ -353,7 +354,7 @@ class _Predicting:
 
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) what the function says."""
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        wanted = times_asked(times)
         with _foreign("predict"):
             return np.asarray(self.predict(self.model, table, wanted), dtype=np.float64)
 
@@ -383,7 +384,7 @@ def breslow(response: Surv, score: Floats) -> tuple[Floats, Floats]:
 
 def risk_of_scores(score: Floats, at: Floats, hazard: Floats, times: ArrayLike) -> Floats:
     """(m, T) risks of scores (m,) by times (T,), given a cumulative hazard (K,) at times (K,)."""
-    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    wanted = times_asked(times)
     baseline = np.concatenate([[0.0], hazard])[np.searchsorted(at, wanted, side="right")]
     return np.asarray(-np.expm1(-np.exp(score)[:, None] * baseline))
 

@@ -17,6 +17,7 @@ from haemony.analysis.prediction.predictions import Predictions
 from haemony.analysis.survival.curves.aalen_johansen import aalen_johansen
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
+from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.data.response import Grid
 from haemony.analysis.survival.intervals import ConfType
 
@@ -50,6 +51,7 @@ def pseudo_values(found: Predictions, time: float) -> Floats:
     what happened then, and changes nothing later: the estimate is put together from a part before,
     a step, and a part after.
     """
+    time = number(time, "time")
     grid = Grid.of(found.response)
     size = len(grid.times)
     counted = grid.times <= time

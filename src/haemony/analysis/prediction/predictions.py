@@ -19,7 +19,13 @@ from numpy.typing import ArrayLike
 from haemony.analysis.prediction.faults import BadRisks, floats
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing, complete, known_columns, read
+from haemony.analysis.survival.data.formula import (
+    Missing,
+    beside_covariates,
+    complete,
+    known_columns,
+    read,
+)
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv, distinct
 from haemony.analysis.survival.faults import (
@@ -271,7 +277,7 @@ def _from_table(
     if covariates is not None:
         raise BadFormula(formula, reason="covariates cannot be given beside it as arrays")
     model = read(formula)
-    if model.strata or model.cluster or model.offset:
+    if beside_covariates(model):
         raise BadFormula(formula, reason="its right side describes censoring by plain covariates")
     known_columns(model.columns, table.columns)
     # Row numbers travel as weights, so that rows without a risk are counted with the incomplete.

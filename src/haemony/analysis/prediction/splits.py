@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from haemony.analysis.prediction.faults import BadSplits, check_whole, floats
+from haemony.analysis.prediction.faults import BadSplits
 from haemony.analysis.survival.data.arrays import Integers
+from haemony.analysis.survival.data.given import generator, number, whole_number
 
 Kind = Literal["folds", "holdouts", "bootstraps", "sources"]
 KINDS = ("folds", "holdouts", "bootstraps", "sources")
@@ -75,13 +76,14 @@ class Splits:
         >>> sorted(len(part.test) for part in Splits.folds(10, 3, seed=1).parts)
         [3, 3, 4]
         """
-        check_whole("count", count, least=2)
-        check_whole("repeats", repeats, least=1)
+        n = whole_number(n, "n", least=1)
+        whole_number(count, "count", least=2)
+        whole_number(repeats, "repeats", least=1)
         if count > n:
             raise BadSplits(
                 "folds", reason=f"cannot be {count} of {n} rows", remedy="take 2 or more, up to n"
             )
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         labels = _labels(balance, n)
         parts = []
         for repeat in range(repeats):
@@ -118,13 +120,14 @@ class Splits:
         >>> np.sort(np.concatenate(tested))
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
         """
-        check_whole("count", count, least=1)
-        tested = round(n * float(floats("share", share)))
+        n = whole_number(n, "n", least=1)
+        whole_number(count, "count", least=1)
+        tested = round(n * number(share, "share"))
         if not 0 < tested < n:
             raise BadSplits(
                 "share", reason=f"of {share:g} leaves nobody on one side", remedy="take about 0.2"
             )
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         labels = _labels(balance, n)
         packs = [_Pack(np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
         parts = []
@@ -143,10 +146,11 @@ class Splits:
         >>> len(Splits.bootstraps(10, 1, seed=1).parts[0].train)
         10
         """
-        check_whole("draws", count, least=1)
+        n = whole_number(n, "n", least=1)
+        whole_number(count, "draws", least=1)
         if n < 2:
             raise BadSplits("draws", reason="need two rows", remedy="give more patients")
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         parts = []
         for i in range(count):
             rows = np.sort(rng.integers(n, size=n))

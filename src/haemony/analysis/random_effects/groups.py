@@ -11,6 +11,7 @@ import polars as pl
 
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.formula import read
+from haemony.analysis.survival.data.given import figures
 from haemony.analysis.survival.faults import BadCovariate
 
 Terms = Mapping[str, Sequence[frozenset[str]]]
@@ -87,15 +88,15 @@ def given_variances(
     """(q,) the variances that are given; NaN where they are estimated."""
     if variances is None:
         return np.full(len(groups), np.nan)
-    given = list(variances.values()) if isinstance(variances, Mapping) else [variances]
-    if any(np.isnan(value) for value in given):
+    given = variances if isinstance(variances, Mapping) else dict.fromkeys(groups, variances)
+    _check_known("variances", given, groups)
+    known = figures(list(given.values()), "variances", remedy="give positive numbers")
+    if known.ndim != 1 or np.isnan(known).any():
         raise BadCovariate(
             "variances", reason="hold NaN", remedy="leave out those that are to be estimated"
         )
-    if isinstance(variances, Mapping):
-        _check_known("variances", variances, groups)
-        return np.array([float(variances.get(name, np.nan)) for name in groups])
-    return np.full(len(groups), float(variances))
+    by_name = dict(zip(given, known.tolist(), strict=True))
+    return np.array([by_name.get(name, np.nan) for name in groups])
 
 
 def _check_known(what: str, given: Collection[str], groups: Mapping[str, Sequence[str]]) -> None:

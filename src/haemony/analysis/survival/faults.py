@@ -36,6 +36,18 @@ class UnknownColumn(UsageError):
         super().__init__(f"the table has no column {column!r}{hint or _said_of(self.known)}")
 
 
+class UnknownCoefficient(UnknownColumn):
+    """A coefficient is asked for that a model does not have."""
+
+    def __init__(self, name: str, *, known: Sequence[str]) -> None:
+        super().__init__(name, nearest=())
+        self.known = _without_levels(known)
+        self.args = (
+            f"the model has no coefficient {name!r}; write it as its table does, it has those of "
+            f"{', '.join(self.known[:LISTED])}",
+        )
+
+
 LISTED = 12
 """How many columns a refusal lists."""
 
@@ -76,9 +88,9 @@ class ConstantCovariate(HaemonyError):
     """A covariate takes one value in every patient that is analysed."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+        self.names = _without_levels(names)
         super().__init__(
-            f"no difference to estimate: {', '.join(names)} never varies among the patients "
+            f"no difference to estimate: {', '.join(self.names)} never varies among the patients "
             f"analysed; leave it out, or look at which rows were dropped as incomplete"
         )
 

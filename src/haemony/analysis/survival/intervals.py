@@ -25,9 +25,11 @@ def normal_quantile(level: float) -> float:
     >>> round(normal_quantile(0.95), 4)
     1.96
     """
-    if not 0 < number(level, "level") < 1:
+    share = number(level, "level")
+    quantile = float(ndtri((1 + share) / 2))
+    if not 0 < share < 1 or np.isinf(quantile):
         raise BadCovariate("level", reason="is not between 0 and 1", remedy="give for example 0.95")
-    return float(ndtri((1 + level) / 2))
+    return quantile
 
 
 def confidence_limits(

@@ -18,13 +18,18 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.comparing.logrank import check_power, chi_squared, strata_rows
+from haemony.analysis.survival.comparing.logrank import (
+    check_power,
+    chi_squared,
+    comparison,
+    strata_rows,
+)
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.counts import count
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.data.sample import UNPAIRED, Sample, sample
+from haemony.analysis.survival.data.sample import Sample, sample
 from haemony.analysis.survival.faults import BadResponse, NothingToAnalyse
 
 
@@ -100,12 +105,8 @@ def gray(
     >>> gray("Surv(days, outcome) ~ arm", table).statistic.round(3)
     array([0.358, 0.941])
     """
-    data = sample(formula, table, groups=groups, strata=strata, competing=True, without=UNPAIRED)
+    data = comparison(sample(formula, table, groups=groups, strata=strata, competing=True))
     labels, states = data.groups.labels, data.response.states
-    if len(labels) < 2:
-        raise NothingToAnalyse("there is only one group", remedy="compare at least two")
-    if not data.response.died.any():
-        raise NothingToAnalyse("nobody had an event", remedy="check the coding of the event")
     if data.response.start is not None:
         raise BadResponse(
             "Gray's test does not provide for late entry",

@@ -26,7 +26,7 @@ from haemony.analysis.survival.data.formula import Groups, Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.given import figures, number
 from haemony.analysis.survival.data.response import Grid, Surv
-from haemony.analysis.survival.data.sample import UNPAIRED, Sample, check_choice, rows_of, sample
+from haemony.analysis.survival.data.sample import Sample, check_choice, rows_of, sample
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 
 ROUNDING = 1e-9
@@ -237,7 +237,7 @@ def logrank(
     (1, 0.09)
     """
     chosen = Weight(weight, rho, gamma)
-    data = comparison(sample(formula, table, groups=groups, strata=strata, without=UNPAIRED))
+    data = comparison(sample(formula, table, groups=groups, strata=strata))
     return compare_tables(
         event_tables(data),
         chosen,
@@ -253,6 +253,10 @@ def comparison(data: Sample) -> Sample:
     Raises:
         NothingToAnalyse: fewer than two groups, or no event.
     """
+    if data.cluster is not None:
+        raise BadCovariate(
+            "cluster", reason="is not allowed for by this test", remedy="use cox with a cluster"
+        )
     if len(data.groups.labels) < 2:
         raise NothingToAnalyse("there is only one group", remedy="compare at least two")
     if not data.response.died.any():

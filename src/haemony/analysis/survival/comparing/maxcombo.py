@@ -24,7 +24,7 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.data.sample import UNPAIRED, sample
+from haemony.analysis.survival.data.sample import sample
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 
 USUAL = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
@@ -117,7 +117,7 @@ def maxcombo(
     )
     if not chosen:
         raise BadCovariate("weights", reason="are none", remedy="give at least one")
-    data = comparison(sample(formula, table, groups=groups, strata=strata, without=UNPAIRED))
+    data = comparison(sample(formula, table, groups=groups, strata=strata))
     labels = data.groups.labels
     if len(labels) != 2:
         raise NothingToAnalyse(

@@ -31,7 +31,7 @@ from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.data.sample import UNPAIRED, check_choice, sample
+from haemony.analysis.survival.data.sample import check_choice, sample
 from haemony.analysis.survival.faults import NothingToAnalyse
 
 Adjustment = Literal[
@@ -115,7 +115,7 @@ def pairwise_logrank(
     array([0.269, 0.433, 0.269])
     """
     chosen = Weight(weight, rho, gamma)
-    data = comparison(sample(formula, table, groups=groups, strata=strata, without=UNPAIRED))
+    data = comparison(sample(formula, table, groups=groups, strata=strata))
     tables, labels = event_tables(data), data.groups.labels
     n = np.bincount(data.groups.codes, minlength=len(labels))
     positions = list(combinations(range(len(labels)), 2))

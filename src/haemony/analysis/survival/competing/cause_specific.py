@@ -21,6 +21,7 @@ from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.formula import complete
 from haemony.analysis.survival.data.frames import Tabular, polars_table
+from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
@@ -88,7 +89,7 @@ class CauseSpecificCox:
         """
         check_choice(survival_from, "survival_from", get_args(SurvivalFrom))
         fit = self[next(iter(self.fits)) if cause is None else cause]
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        wanted = times_asked(times)
         x, codes, known = fit.read_rows(rows, strata)
         risks = [
             np.exp(predictors(x, model.means, model.coefficients) + known)

@@ -24,6 +24,7 @@ from haemony.analysis.survival.curves.influence import (
 from haemony.analysis.survival.curves.steps import StepCurve, StepCurves
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.frames import Tabular, tidy
+from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import sample
 from haemony.analysis.survival.intervals import ConfType, confidence_limits
@@ -66,9 +67,9 @@ class Incidence(StepCurve):
         """Whether nobody is left after the last time."""
         return bool(self.survival[-1] == 0)
 
-    def at(self, times: Floats) -> pl.DataFrame:
+    def at(self, times: ArrayLike) -> pl.DataFrame:
         """The incidences at given times, one row per time and state."""
-        kinds = len(self.states)
+        times, kinds = times_asked(times), len(self.states)
         keys = {
             "group": [self.group] * (len(times) * kinds),
             "time": np.repeat(times, kinds),

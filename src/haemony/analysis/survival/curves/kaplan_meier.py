@@ -28,7 +28,7 @@ from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.frames import Tabular, tidy
 from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.data.sample import UNPAIRED, sample
+from haemony.analysis.survival.data.sample import sample
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile
 
@@ -237,9 +237,13 @@ def follow_up(
     >>> follow_up("Surv(days, died) ~ 1", table).curves[0].median.value
     23.0
     """
-    data = sample(formula, table, groups=groups, without=UNPAIRED).folded()
+    data = sample(formula, table, groups=groups).folded()
     watched = kaplan_meier(
-        data.response.reversed(), groups=data.groups.codes, conf_type=conf_type, level=level
+        data.response.reversed(),
+        groups=data.groups.codes,
+        cluster=data.cluster,
+        conf_type=conf_type,
+        level=level,
     )
     named = tuple(
         replace(curve, group=label)

@@ -7,6 +7,7 @@ null.
 
 from __future__ import annotations
 
+import difflib
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,8 +59,9 @@ class StepCurve:
         """Whether nobody is left after the last time, so that nothing can change any more."""
         return False
 
-    def at(self, times: Floats) -> pl.DataFrame:
+    def at(self, times: ArrayLike) -> pl.DataFrame:
         """The estimates at given times, one row per time."""
+        times = times_asked(times)
         following = np.searchsorted(self.times, times, side="left")
         counted = {
             "group": [self.group] * len(times),
@@ -93,7 +95,7 @@ class Readable(Protocol):
     def group(self) -> str:
         """Its name."""
 
-    def at(self, times: Floats) -> pl.DataFrame:
+    def at(self, times: ArrayLike) -> pl.DataFrame:
         """Its estimates at given times."""
 
     def table(self) -> pl.DataFrame:
@@ -123,7 +125,8 @@ class Curves(Generic[C_co]):
         for curve in self.curves:
             if curve.group == group:
                 return curve
-        raise UnknownColumn(group, nearest=[curve.group for curve in self.curves])
+        known = [curve.group for curve in self.curves]
+        raise UnknownColumn(group, nearest=difflib.get_close_matches(group, known, n=2))
 
     def at(self, times: ArrayLike) -> pl.DataFrame:
         """The estimates at given times, in the columns of `table` that are not counts of a time.

@@ -97,17 +97,7 @@ class Design:
         """
         for name in known_columns(self.columns, table.columns):
             _check_new(table[name], self.categories.get(name))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
-            try:
-                built = _build(self._spec, table, self.categories, self.columns)
-            except formulaic.errors.DataMismatchWarning as warning:
-                raise BadCovariate(
-                    ", ".join(self.columns),
-                    reason="have a level that the fit never saw",
-                    remedy="use levels that occur among the patients fitted",
-                ) from warning
-        return _finite(built, self)
+        return _finite(_build(self._spec, table, self.categories, self.columns), self)
 
 
 def _build(
@@ -126,8 +116,15 @@ def _build(
     }
     data = table.select(*numeric, pl.Series("(every row)", np.ones(table.height)))
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
             return spec.get_model_matrix(data, context=TRANSFORMS | factors)
+    except formulaic.errors.DataMismatchWarning as warning:
+        raise BadCovariate(
+            ", ".join(columns),
+            reason="have a level that the fit never saw, or that C(...) does not name",
+            remedy="use levels that occur among the patients fitted",
+        ) from warning
     except formulaic.errors.FormulaicError as error:
         if isinstance(error.__cause__, BadCovariate):
             raise error.__cause__ from error
@@ -148,11 +145,6 @@ def term_name(term: str) -> str:
 
 
 def _number(column: pl.Series) -> pl.Series:
-    """Whole numbers as such where they fit, anything else as floats."""
-    if column.dtype.is_integer():
-        whole = column.cast(pl.Int64, strict=False)
-        if whole.null_count() == column.null_count():
-            return whole
     return column.cast(pl.Float64)
 
 
@@ -232,5 +224,5 @@ def _check_new(column: pl.Series, known: tuple[str, ...] | None) -> None:
         raise BadCovariate(
             column.name,
             reason="has a level that the fit never saw",
-            remedy=f"the fit knows {', '.join(known)}",
+            remedy="use levels that occur among the patients fitted",
         )

@@ -30,18 +30,10 @@ from haemony.analysis.survival.faults import (
     UnknownColumn,
 )
 
-SPECIAL = ("strata", "cluster", "offset", "frailty", "ridge")
+PLAIN = ("strata", "cluster", "offset")
+SPECIAL = (*PLAIN, "frailty", "ridge")
 Distribution = Literal["gamma", "gaussian"]
-TRANSFORMS = {
-    **{
-        name: formulaic.transforms.TRANSFORMS[name]
-        for name in ("log", "log2", "log10", "exp", "I", "C", "bs", "cr", "cc", "poly", "center")
-    },
-    "sqrt": np.sqrt,
-    "log1p": np.log1p,
-    "ns": splines.ns,
-    "rcs": splines.rcs,
-}
+_UNREADABLE = (SyntaxError, ValueError, MemoryError, RecursionError)
 _ALLOWED = (
     ast.Expression,
     ast.Call,
@@ -58,6 +50,42 @@ _ALLOWED = (
     ast.Compare,
     ast.cmpop,
 )
+_BEYOND = (ast.LShift, ast.RShift, ast.MatMult)
+
+
+def _inside(values: Any) -> Any:  # noqa: ANN401 what formulaic hands over
+    """What stands within I(...), true and false as 1 and 0."""
+    given = _array(values)
+    return values if given is None or given.dtype != np.bool_ else given.astype(np.float64)
+
+
+def _categories(values: Any, *how: Any, **named: Any) -> Any:  # noqa: ANN401 formulaic's own
+    """What stands within C(...), whole numbers without a decimal point."""
+    given = _array(values)
+    if given is not None and given.dtype == np.float64 and (given == np.rint(given)).all():
+        values = given.astype(np.int64)
+    return formulaic.transforms.C(values, *how, **named)
+
+
+def _array(values: object) -> NDArray[np.generic] | None:
+    """The numbers or truth values that formulaic hands over; None for what else there is."""
+    turned = getattr(values, "to_numpy", None)
+    return turned() if turned is not None else None
+
+
+TRANSFORMS = {
+    **{
+        name: formulaic.transforms.TRANSFORMS[name]
+        for name in ("log", "log2", "log10", "exp", "bs", "cr", "cc", "poly", "center")
+    },
+    "I": _inside,
+    "C": _categories,
+    "sqrt": np.sqrt,
+    "log1p": np.log1p,
+    "ns": splines.ns,
+    "rcs": splines.rcs,
+}
+"""What a formula may call."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +208,8 @@ def read(formula: str) -> Model:
     for term in _terms(right, formula):
         special, names = _special(term, formula)
         columns += names
+        if special in PLAIN:
+            _plain_columns(special, term, formula)
         if special == "ridge":
             ridges.append(_ridge(term, formula))
             terms += ridges[-1].terms
@@ -191,6 +221,9 @@ def read(formula: str) -> Model:
         else:
             terms.append(_quoted(term))
             covariates += names
+    both = [name for name in response[-2:] if name in columns[len(response) :]]
+    if both:
+        raise BadFormula(formula, reason=f"{both[0]!r} is on both of its sides")
     if len(specials["cluster"]) > 1 or len(frailties) > 1:
         raise BadFormula(formula, reason="only one column can be the cluster or the frailty")
     return Model(
@@ -215,7 +248,6 @@ def complete(
     competing: bool = False,
     also: Sequence[str] = (),
     penalised: bool = False,
-    without: Sequence[str] = (),
     **arrays: ArrayLike | None,
 ) -> Complete:
     """Keep the rows of a table that a formula can use, and count the others.
@@ -227,7 +259,6 @@ def complete(
         competing: whether the event column names several kinds of event.
         also: more columns to keep, in which rows must be complete too.
         penalised: whether the estimator knows `ridge(...)` and `frailty(...)`.
-        without: special terms that the estimator does not know, so that none is ignored in silence.
         arrays: what only a `Surv` may bring, so that nothing is ignored in silence.
     """
     model = read(formula)
@@ -240,9 +271,6 @@ def complete(
         raise BadFormula(formula, reason="it comes without a table")
     if not penalised and (model.ridges or model.frailty):
         raise BadFormula(formula, reason="ridge and frailty belong to the Cox model")
-    unknown = [name for name in without if getattr(model, name)]
-    if unknown:
-        raise BadFormula(formula, reason=f"{' and '.join(unknown)} have no meaning here")
     needed = list(dict.fromkeys([*model.columns, *([weights] if weights else []), *also]))
     chosen = _nan_to_null(polars_table(table, known_columns(needed, column_names(table))))
     kept = chosen.drop_nulls()
@@ -277,9 +305,27 @@ def known_columns(needed: Sequence[str], present: Sequence[str]) -> Sequence[str
 
 def group_columns(model: Model) -> tuple[str, ...]:
     """The columns that a formula compares, which must be columns and nothing more."""
+    if model.offset:
+        raise BadFormula(model.text, reason="an offset belongs to the models, not to groups")
     if set(map(_quoted_name, model.covariates)) != set(model.terms):
         raise BadFormula(model.text, reason="groups are plain columns joined by '+'")
     return model.covariates
+
+
+def beside_covariates(model: Model) -> str:
+    """What a formula holds beside covariates, for models that know nothing else; "" for nothing.
+
+    >>> beside_covariates(read("Surv(days, died) ~ age + strata(study)"))
+    'strata'
+    """
+    there = {
+        "strata": model.strata,
+        "cluster": model.cluster,
+        "offset": model.offset,
+        "ridge": model.ridges,
+        "frailty": model.frailty,
+    }
+    return " or ".join(name for name, held in there.items() if held)
 
 
 def groups_of(table: pl.DataFrame, columns: Iterable[str]) -> Groups:
@@ -351,8 +397,10 @@ def _terms(right: str, formula: str) -> list[formulaic.parser.types.Term]:
     try:
         parsed = formulaic.Formula(right)
         terms = list(parsed)
-    except (formulaic.errors.FormulaicError, SyntaxError, TypeError) as error:
+    except (formulaic.errors.FormulaicError, *_UNREADABLE, TypeError) as error:
         raise BadFormula(formula, reason="its right side cannot be read") from error
+    if not isinstance(parsed, formulaic.SimpleFormula):
+        raise BadFormula(formula, reason="its right side has several parts")
     return [term for term in terms if str(term) not in ("0", "1")]
 
 
@@ -432,11 +480,11 @@ def _checked(expression: str, formula: str) -> ast.expr:
     """An expression of a formula, once each part of it is known to be harmless."""
     try:
         tree = ast.parse(expression, mode="eval")
-    except SyntaxError as error:
+    except _UNREADABLE as error:
         raise BadFormula(formula, reason=f"{expression!r} cannot be read") from error
     known = {*TRANSFORMS, *SPECIAL}
     for node in ast.walk(tree):
-        if not isinstance(node, _ALLOWED):
+        if not isinstance(node, _ALLOWED) or _boundless(node):
             raise BadFormula(formula, reason=f"{expression!r} is more than a transformation")
         if isinstance(node, ast.Call) and not (
             isinstance(node.func, ast.Name) and node.func.id in known
@@ -448,7 +496,33 @@ def _checked(expression: str, formula: str) -> ast.expr:
     return tree.body
 
 
-def _columns(expression: ast.expr) -> list[str]:
+def _boundless(node: ast.AST) -> bool:
+    """Whether a part of an expression could fill the memory, or is a list of columns."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return bool(_columns(node))
+    if not isinstance(node, ast.BinOp):
+        return False
+    sides = (node.left, node.right)
+    texts = any(
+        isinstance(side, ast.List | ast.Tuple)
+        or (isinstance(side, ast.Constant) and not isinstance(side.value, int | float))
+        for side in sides
+    )
+    power = isinstance(node.op, ast.Pow) and not any(map(_columns, sides))
+    return texts or power or isinstance(node.op, _BEYOND)
+
+
+def _plain_columns(special: str, term: formulaic.parser.types.Term, formula: str) -> None:
+    """Refuse a special term of anything else than columns."""
+    given, _ = _arguments(term, formula, {})
+    if not all(isinstance(part, ast.Name) for part in given):
+        raise BadFormula(
+            formula,
+            reason=f"{special}(...) takes columns as they are; compute {term} as a column before",
+        )
+
+
+def _columns(expression: ast.AST) -> list[str]:
     called = {node.func for node in ast.walk(expression) if isinstance(node, ast.Call)}
     return [
         node.id
@@ -499,6 +573,11 @@ def _competing_codes(event: pl.Series) -> tuple[Integers, tuple[str, ...]]:
     if event.dtype.is_numeric() or event.dtype == pl.Boolean:
         codes = event.cast(pl.Float64).to_numpy()
         kinds = np.unique(codes[codes != 0])
+        if (np.rint(kinds) != kinds).any() or np.isinf(kinds).any():
+            raise BadResponse(
+                f"the event {event.name!r} holds other numbers than whole ones",
+                remedy="number the kinds of event from 1, with 0 for censored",
+            )
         found = np.where(codes == 0, 0, 1 + np.searchsorted(kinds, codes))
         return found.astype(np.intp), tuple(f"{kind:g}" for kind in kinds)
     raise BadResponse(

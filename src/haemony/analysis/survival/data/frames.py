@@ -54,11 +54,30 @@ def polars_table(table: Tabular, columns: Sequence[str] | None = None) -> pl.Dat
     names = column_names(table)
     wanted = names if columns is None else list(columns)
     if isinstance(table, pl.DataFrame):
-        return table if columns is None else table.select(wanted)
+        return table if columns is None else readable(table.select(wanted), wanted)
     if isinstance(table, Mapping):
         return _joined({name: _series(name, table[name]) for name in wanted})
     places = {name: i for i, name in enumerate(names)}
     return _joined({name: _from_pandas(name, table.iloc[:, places[name]]) for name in wanted})
+
+
+def readable(table: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The same table, refused where columns hold what no analysis reads: lists, objects, spans.
+
+    Raises:
+        BadTable: one does.
+
+    >>> readable(pl.DataFrame({"age": [61]}), ["age"]).height
+    1
+    """
+    for name in columns:
+        dtype = table[name].dtype
+        if dtype.is_nested() or isinstance(dtype, pl.Object | pl.Binary | pl.Duration):
+            raise BadTable(
+                f"{name!r} is of type {dtype}, which no analysis reads",
+                remedy="turn it into numbers or text",
+            )
+    return table
 
 
 def numbers(column: pl.Series) -> Floats:

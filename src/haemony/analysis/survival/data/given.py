@@ -67,16 +67,61 @@ def times_asked(times: ArrayLike, name: str = "times") -> Floats:
     return wanted
 
 
-def number(value: float, name: str) -> float:
-    """One finite number.
+def number(
+    value: float,
+    name: str,
+    *,
+    above: float = -np.inf,
+    least: float = -np.inf,
+    below: float = np.inf,
+    most: float = np.inf,
+) -> float:
+    """One finite number within bounds.
 
     Raises:
-        BadCovariate: it is several, none, or not finite.
+        BadCovariate: it is several, none, not finite, or out of bounds.
 
-    >>> number(365, "horizon")
+    >>> number(365, "horizon", above=0)
     365.0
     """
     given = figures(value, name, remedy="give one number")
-    if given.size != 1 or not np.isfinite(given).all():
+    if given.ndim or not np.isfinite(given):
         raise BadCovariate(name, reason="is not one finite number", remedy="give one number")
-    return float(given.item())
+    found = float(given.item())
+    if not (above < found < below and least <= found <= most):
+        bounds = {"above": above, "from": least, "below": below, "up to": most}
+        said = ", ".join(
+            f"{word} {bound:g}" for word, bound in bounds.items() if np.isfinite(bound)
+        )
+        raise BadCovariate(name, reason="is out of bounds", remedy=f"give a number {said}")
+    return found
+
+
+def whole_number(value: object, name: str, *, least: int, most: int | None = None) -> int:
+    """One whole number within bounds.
+
+    Raises:
+        BadCovariate: it is none, or out of bounds.
+
+    >>> whole_number(np.int64(20), "draws", least=0)
+    20
+    """
+    counted = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    found = int(str(value)) if counted else least - 1
+    if found < least or (most is not None and found > most):
+        bounds = f"from {least} on" if most is None else f"from {least} to {most}"
+        usual = max(least, 20) if most is None else min(max(least, 20), most)
+        raise BadCovariate(name, reason=f"is no whole number {bounds}", remedy=f"give {usual}")
+    return found
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Random draws that start at a seed: the same seed gives the same draws, on any machine.
+
+    Raises:
+        BadCovariate: the seed is no whole number from 0 on.
+
+    >>> generator(1).integers(10)
+    np.int64(4)
+    """
+    return np.random.default_rng(whole_number(seed, "seed", least=0))

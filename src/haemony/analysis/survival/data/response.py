@@ -12,6 +12,7 @@ from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.faults import BadResponse
 
 LATEST = 1e20
+OUTLYING = 1e5
 TIE_TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
 
 
@@ -125,6 +126,9 @@ def distinct(values: Floats) -> tuple[Floats, Integers]:
     Values that differ by less than rounding error relative to their mean are one value, as R's
     `timefix` has it: 0.1 + 0.2 days and 0.3 days are the same day.
 
+    Raises:
+        BadResponse: times differ so much that the largest alone make others tied.
+
     >>> distinct(np.array([3.0, 1.0, 3.0]))
     (array([1., 3.]), array([1, 0, 1]))
     """
@@ -134,8 +138,13 @@ def distinct(values: Floats) -> tuple[Floats, Integers]:
         present = np.bincount(codes) > 0
         return np.flatnonzero(present) + lowest, (np.cumsum(present) - 1)[codes]
     exact, inverse = np.unique(values, return_inverse=True)
-    gaps = np.diff(exact)
-    apart = gaps > TIE_TOLERANCE * max(1.0, float(np.abs(exact).mean()))
+    gaps, mean = np.diff(exact), float(np.abs(exact).mean())
+    apart = gaps > TIE_TOLERANCE * max(1.0, mean)
+    if not apart.all() and mean > OUTLYING * max(1.0, float(np.median(np.abs(exact)))):
+        raise BadResponse(
+            "some times are so much larger than most that different times would be tied",
+            remedy="check whether a code for a missing time was read as one",
+        )
     group = np.concatenate([[0], np.cumsum(apart)])
     return exact[np.concatenate([[True], apart])], group[inverse]
 

@@ -24,8 +24,6 @@ from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 
 LARGEST_WEIGHT = 1e50
-UNPAIRED = ("offset", "cluster")
-"""Terms that tests of groups do not know: they take rows as independent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +78,11 @@ def sample(
     weights: str | ArrayLike | None = None,
     cluster: ArrayLike | None = None,
     competing: bool = False,
-    without: Sequence[str] = ("offset",),
 ) -> Sample:
     """Read a comparison from a formula and a table, or from a `Surv` and arrays.
 
     Raises:
-        BadFormula: the formula cannot be read, has terms that mean nothing here, or comes together
-            with arrays.
+        BadFormula: the formula cannot be read, or comes together with arrays.
         BadCovariate: an array has another length than the follow-up.
         NothingToAnalyse: there is no row.
     """
@@ -96,7 +92,6 @@ def sample(
             table,
             weights=weights,
             competing=competing,
-            without=without,
             groups=groups,
             strata=strata,
             cluster=cluster,

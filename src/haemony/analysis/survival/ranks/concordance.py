@@ -118,10 +118,8 @@ def concordance(
             else positive_weights(np.asarray(weights), "weights"),
             strata=groups_from(None if strata is None else np.asarray(strata), n).codes,
         )
-    data = complete(
-        formula, table, weights=weights, without=("offset",), score=score, strata=strata
-    )
-    scores = group_columns(data.model)
+    data = complete(formula, table, weights=weights, score=score, strata=strata)
+    scores, cluster = group_columns(data.model), data.model.cluster
     if len(scores) != 1:
         raise BadFormula(formula, reason="concordance takes one score")
     return compare_pairs(
@@ -129,9 +127,7 @@ def concordance(
         sign * numbers(data.table[scores[0]]),
         weights=np.ones(data.table.height) if data.weights is None else data.weights,
         strata=groups_of(data.table, data.model.strata).codes,
-        cluster=None
-        if data.model.cluster is None
-        else groups_of(data.table, [data.model.cluster]).codes,
+        cluster=None if cluster is None else groups_of(data.table, [cluster]).codes,
         missing=data.missing,
     )
 

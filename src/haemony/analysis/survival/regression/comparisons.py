@@ -17,7 +17,7 @@ from scipy.stats import norm
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.frames import Tabular
-from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
+from haemony.analysis.survival.faults import BadCovariate, UnknownCoefficient
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.cox import ChiSquared, CoxFit
 from haemony.analysis.survival.regression.new_patients import known_of
@@ -161,7 +161,7 @@ def _multipliers(fit: CoxFit, weights: Mapping[str, Mapping[str, float]]) -> Flo
     for i, parts in enumerate(weights.values()):
         for name, weight in parts.items():
             if name not in fit.names:
-                raise UnknownColumn(name, nearest=fit.names)
+                raise UnknownCoefficient(name, known=fit.names)
             if name in fit.infinite and weight:
                 raise BadCovariate(
                     name,

@@ -131,7 +131,7 @@ def from_table(read: Complete) -> tuple[CoxData, Design]:
         strata=groups_of(read.table, model.strata),
         cluster=None if model.cluster is None else groups_of(read.table, [model.cluster]).codes,
         weights=constant(1.0, n) if read.weights is None else read.weights,
-        offset=sum((numbers(read.table[name]) for name in model.offset), constant(0.0, n)),
+        offset=_offset(read),
         ridge=_ridge_weights(model, design, x),
         shared=_shared(read),
     )
@@ -258,6 +258,12 @@ def check_fit(data: CoxData, ties: Treatment) -> None:
             reason="and a frailty are two answers to one question",
             remedy="leave one of them out, and robust=False beside a frailty with weights",
         )
+
+
+def _offset(read: Complete) -> Floats:
+    """(n,) the sum of the columns that enter as they are."""
+    given = (finite(numbers(read.table[name]), name) for name in read.model.offset)
+    return sum(given, constant(0.0, read.table.height))
 
 
 def _ridge_weights(model: Model, design: Design, x: Floats) -> Floats | None:

@@ -14,7 +14,7 @@ and a look at the slope of those that are not. The conditions of the optimum hol
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -26,8 +26,9 @@ from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
+from haemony.analysis.survival.data.given import generator, number, whole_number
 from haemony.analysis.survival.data.response import Surv
-from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
+from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse, UnknownCoefficient
 from haemony.analysis.survival.regression.cox_data import CoxData, cox_data
 from haemony.analysis.survival.regression.partial_likelihood import Moments, PartialLikelihood, Ties
 from haemony.analysis.survival.regression.risk_sets import RiskSets
@@ -149,8 +150,8 @@ class ElasticNet:
         )
 
     def _position(self, at: Choice | int) -> int:
-        if isinstance(at, int):
-            return at
+        if at not in get_args(Choice):
+            return whole_number(at, "at", least=0, most=len(self.penalties) - 1)
         if self.validation is None:
             raise BadCovariate(
                 "at", reason=f"is {at!r} without cross-validation", remedy="give folds=10"
@@ -271,18 +272,13 @@ def elastic_net(
     >>> path.chosen("simple")["term"].to_list()
     ['x1']
     """
-    if not 0 <= mix <= 1:
-        raise BadCovariate("mix", reason="is not within 0 and 1", remedy="give 1 for the lasso")
-    if steps < 1:
-        raise BadCovariate("steps", reason="is less than 1", remedy="give for example 100")
-    if smallest is not None and not 0 < smallest < 1:
-        raise BadCovariate(
-            "smallest", reason="is not between 0 and 1", remedy="give for example 1e-4"
-        )
+    mix, steps = number(mix, "mix", least=0, most=1), whole_number(steps, "steps", least=1)
+    if smallest is not None:
+        smallest = number(smallest, "smallest", above=0, below=1)
     data, design, missing = cox_data(formula, table, covariates=covariates, weights=weights)
     for name in free:
         if name not in data.names:
-            raise UnknownColumn(name, nearest=data.names)
+            raise UnknownCoefficient(name, known=data.names)
     factor = np.array([0.0 if name in free else 1.0 for name in data.names])
     if not factor.any():
         raise BadCovariate("free", reason="leaves nothing to penalise", remedy="use cox")
@@ -343,7 +339,7 @@ def _path(problem: Problem, sizes: Floats) -> tuple[Floats, Floats]:
 
 
 def _folds(folds: int | ArrayLike, data: CoxData, seed: int) -> Integers:
-    if not isinstance(folds, int):
+    if np.ndim(folds):
         given = np.unique(np.asarray(folds), return_inverse=True)[1].astype(np.intp)
         if len(given) != len(data.response) or given.max() < 1:
             raise BadCovariate(
@@ -351,17 +347,14 @@ def _folds(folds: int | ArrayLike, data: CoxData, seed: int) -> Integers:
             )
         return given
     events = int(np.count_nonzero(data.response.died))
-    if not 2 <= folds <= events:
-        raise BadCovariate(
-            "folds", reason=f"are not between 2 and the {events} events", remedy="give 5 or 10"
-        )
-    rng = np.random.default_rng(seed)
+    count = whole_number(folds, "folds", least=2, most=events)
+    rng = generator(seed)
     units = np.arange(len(data.response)) if data.cluster is None else data.cluster
     died = np.bincount(units, data.response.died) > 0
     fold = np.empty(len(died), dtype=np.intp)
     for kind in (False, True):
         mine = np.flatnonzero(died == kind)
-        fold[mine] = rng.permutation(np.arange(len(mine)) % folds)
+        fold[mine] = rng.permutation(np.arange(len(mine)) % count)
     return fold[units]
 
 
@@ -387,6 +380,11 @@ def _validate(
         ceiling = _saturated(whole.partial) - _saturated(scaled.partial)
         deviance[k] = 2 * (ceiling - full + heights) / weight[k]
     mean = np.average(deviance, axis=0, weights=weight)
+    if not np.isfinite(mean).all():
+        raise NothingToAnalyse(
+            "some patients are so unlike all others that they cannot be predicted",
+            remedy="look for codes that stand for unknown, or take logarithms",
+        )
     spread = np.average((deviance - mean) ** 2, axis=0, weights=weight)
     std_err = np.sqrt(spread / (count - 1))
     best = int(mean.argmin())

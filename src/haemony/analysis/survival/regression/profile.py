@@ -18,7 +18,7 @@ from scipy.stats import chi2
 
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.columns import Covariates
-from haemony.analysis.survival.faults import BadCovariate, UnknownColumn
+from haemony.analysis.survival.faults import BadCovariate, UnknownCoefficient
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.cox import CoxFit
 from haemony.analysis.survival.regression.newton import Likelihood, Quadratic, maximise
@@ -124,7 +124,7 @@ def profile_intervals(
     wanted = fit.names if terms is None else tuple(terms)
     for term in wanted:
         if term not in fit.names:
-            raise UnknownColumn(term, nearest=fit.names)
+            raise UnknownCoefficient(term, known=fit.names)
     scaled = Scaled.of(fit.data, fit.ties, fit.sets)
     rows = [_row(fit, scaled, fit.names.index(term), level) for term in wanted]
     return pl.DataFrame(rows, schema_overrides={"term": pl.String})

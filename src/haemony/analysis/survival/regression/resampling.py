@@ -22,6 +22,7 @@ from scipy.stats import norm
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.formula import groups_from
+from haemony.analysis.survival.data.given import generator, whole_number
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.cox import CoxFit
@@ -77,9 +78,10 @@ class Bootstrap:
 
         Quantile q of R replicates is the one of rank (R + 1) q, between two of them if need be.
         """
+        quantile = normal_quantile(level)
         tails = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
         if kind == "normal":
-            half = normal_quantile(level) * self.std_err
+            half = quantile * self.std_err
             middle = self.observed - self.bias
             return middle - half, middle + half
         if kind == "bca":
@@ -229,6 +231,8 @@ def bootstrap(
     >>> again.names, again.replicates.shape
     (('x',), (50, 1))
     """
+    repeats = whole_number(repeats, "repeats", least=2)
+    seed = whole_number(seed, "seed", least=0)
     refitting = Refitting.of(fit)
     observed = figures(statistic, refitting.same)
     labels = _labels(fit, statistic, names, len(observed))
@@ -274,8 +278,8 @@ def cross_validate(
     (1, 8)
     """
     refitting = Refitting.of(fit)
-    given = not isinstance(folds, int | np.integer)
-    fold = _given_folds(fit, folds) if given else _drawn_folds(fit, int(str(folds)), repeats, seed)
+    given = np.ndim(folds) > 0
+    fold = _given_folds(fit, folds) if given else _drawn_folds(fit, folds, repeats, seed)
     predicted, totals, tables, notes = np.full(fold.shape, np.nan), [], [], []
     for repeat, places in enumerate(fold):
         rows = []
@@ -318,7 +322,7 @@ def figures(statistic: Statistic | None, refit: Refit) -> Floats:
 
 def _draws(size: int, repeats: int, seed: int) -> Iterator[Integers]:
     """How often each of the patients (C,) is drawn, once per repeat."""
-    draw = np.random.default_rng(seed)
+    draw = generator(seed)
     for _ in range(repeats):
         yield np.bincount(draw.integers(0, size, size), minlength=size)
 
@@ -372,16 +376,14 @@ def _given_folds(fit: CoxFit, folds: ArrayLike) -> Integers:
     return groups_from(labels, n).codes[None, :]
 
 
-def _drawn_folds(fit: CoxFit, folds: int, repeats: int, seed: int) -> Integers:
+def _drawn_folds(fit: CoxFit, asked: object, repeats: int, seed: int) -> Integers:
     """(M, n) folds of patients: those with an event, in random order, then the others, in turn."""
     patient = patients(fit)
     size = int(patient.max()) + 1
-    if not 2 <= folds <= size:
-        raise BadCovariate(
-            "folds", reason=f"are {folds} for {size} patients", remedy="choose 2 or more"
-        )
+    folds = whole_number(asked, "folds", least=2, most=size)
+    repeats = whole_number(repeats, "repeats", least=1)
     had = np.bincount(patient, fit.data.response.died, size) > 0
-    draw = np.random.default_rng(seed)
+    draw = generator(seed)
     places = np.empty((repeats, size), dtype=np.intp)
     for repeat in range(repeats):
         order = draw.permutation(size)

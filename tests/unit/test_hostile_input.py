@@ -1,0 +1,322 @@
+"""Input that no analysis can use: refused by name, without a traceback and without a value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from haemony.analysis import causal, genomics, multistate, pooling, prediction, survival
+from haemony.analysis.survival import BadCovariate, BadFormula, BadResponse
+from haemony.analysis.survival.data.response import distinct
+from haemony.analysis.survival.intervals import normal_quantile
+
+NO_COUNTS = (-1, 1.5, math.nan, "3", None, True, [1])
+
+
+def patients(n: int = 60) -> pl.DataFrame:
+    """Patients of two arms and three hospitals, some of whom die of one of two causes."""
+    row = np.arange(n)
+    died = (row % 3 > 0).astype(int)
+    return pl.DataFrame(
+        {
+            "row": row,
+            "days": 100.0 + (row * 37) % 211,
+            "died": died,
+            "cause": died * (1 + row % 2),
+            "age": 30.0 + (row * 17) % 41,
+            "wbc": 1.0 + (row * 13) % 29,
+            "arm": (row * 7 % 11 > 4).astype(int),
+            "gene": (row * 5 % 13 > 6).astype(int),
+            "site": [("A", "B", "C")[i % 3] for i in row.tolist()],
+            "risk": 0.1 + (row * 11 % 17) / 20,
+        }
+    )
+
+
+def fitted(terms: str = "age + wbc") -> survival.CoxFit:
+    """A Cox model of these patients."""
+    return survival.cox(f"Surv(days, died) ~ {terms}", patients())
+
+
+def judged() -> prediction.Predictions:
+    """A risk of these patients, laid out."""
+    return prediction.predictions(
+        "Surv(days, died) ~ 1", patients(), risks={"m": "risk"}, times=[200]
+    )
+
+
+@pytest.mark.parametrize("seed", NO_COUNTS)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda seed: survival.bootstrap(fitted(), repeats=2, seed=seed),
+        lambda seed: survival.cross_validate(fitted(), 3, seed=seed),
+        lambda seed: survival.elastic_net(
+            "Surv(days, died) ~ age + wbc", patients(), folds=3, steps=3, seed=seed
+        ),
+        lambda seed: pooling.impute(patients(), ["age"], seed=seed, imputations=2),
+        lambda seed: genomics.interactions(
+            "Surv(days, died) ~ 1", patients(), ["arm", "gene"], least=3, seed=seed
+        ),
+        lambda seed: prediction.decision_curve(judged(), draws=2, seed=seed),
+        lambda seed: prediction.Splits.bootstraps(9, 2, seed=seed),
+        lambda seed: causal.iptw_curves(
+            "Surv(days, died) ~ arm", patients(), given="age"
+        ).bootstrap([200], seed=seed, runs=2),
+    ],
+)
+def test_a_seed_is_a_whole_number(draw: Callable[[object], object], seed: object) -> None:
+    """Nothing is drawn from a seed that is negative, a fraction, a text, or none at all."""
+    with pytest.raises(BadCovariate, match="'seed' is no whole number from 0 on"):
+        draw(seed)
+
+
+@pytest.mark.parametrize("count", NO_COUNTS)
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (lambda count: survival.bootstrap(fitted(), repeats=count), "repeats"),
+        (lambda count: survival.cross_validate(fitted(), 3, repeats=count), "repeats"),
+        (
+            lambda count: survival.elastic_net(
+                "Surv(days, died) ~ age + wbc", patients(), steps=count
+            ),
+            "steps",
+        ),
+        (
+            lambda count: pooling.impute(patients(), ["age"], seed=1, imputations=count),
+            "imputations",
+        ),
+        (
+            lambda count: genomics.interactions(
+                "Surv(days, died) ~ 1", patients(), ["arm", "gene"], block=count
+            ),
+            "block",
+        ),
+        (lambda count: prediction.Splits.folds(count, 2, seed=1), "n"),
+    ],
+)
+def test_a_count_is_a_whole_number(
+    ask: Callable[[object], object], name: str, count: object
+) -> None:
+    """Half a fold and no number of samples are refused under the name of the option."""
+    with pytest.raises(BadCovariate, match=f"'{name}' is no whole number"):
+        ask(count)
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, -1, math.nan, 1 - 1e-16, None, "0.95", [0.9], True])
+def test_a_level_lies_between_0_and_1(level: object) -> None:
+    """Nor is it so near to 1 that limits would be infinite."""
+    for ask in (
+        normal_quantile,
+        lambda level: survival.bootstrap(fitted(), repeats=3).interval(level=level),
+        lambda level: genomics.fisher([[3, 1, 1, 3]], level),
+        lambda level: pooling.meta([0.1, 0.2], [0.1, 0.1], level=level),
+    ):
+        with pytest.raises(BadCovariate, match="'level'"):
+            ask(level)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("times", ["100", [None], [math.nan], [[100, 200]], [1j], {"a": 1}])
+def test_times_asked_of_any_curve_are_numbers(times: object) -> None:
+    """Incidences, shares, and risks of new patients are read at numbers alone."""
+    incidence = survival.aalen_johansen("Surv(days, cause) ~ 1", patients())
+    kinds = survival.cause_specific_cox("Surv(days, cause) ~ age", patients())
+    learnt = prediction.CoxLearner("Surv(days, died) ~ age").fit(patients())
+
+    for ask in (
+        incidence.curves[0].at,
+        lambda times: kinds.predict({"age": [50]}, times),
+        lambda times: learnt.risk(patients(), times),
+    ):
+        with pytest.raises(BadCovariate, match="'times'"):
+            ask(times)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ("age | wbc", "several parts"),
+        ("age ~ wbc", "several parts"),
+        (f"I({'-' * 9000}age)", "cannot be read"),
+        ("I(9**9**9**9)", "more than a transformation"),
+        ("I('a' * 9999999999)", "more than a transformation"),
+        ("I([0] * 9999999999)", "more than a transformation"),
+        ("I(1 << 9999999999)", "more than a transformation"),
+        ("I([age])", "more than a transformation"),
+        ("I((age, age))", "more than a transformation"),
+        ("age + offset(log(wbc))", r"compute offset\(log\(wbc\)\) as a column"),
+        ("age + strata(log(wbc))", "takes columns as they are"),
+        ("age + strata('site')", "takes columns as they are"),
+        ("age + strata()", "names no column"),
+        ("age + cluster()", "names no column"),
+        ("age + days", "'days' is on both of its sides"),
+        ("died", "'died' is on both of its sides"),
+    ],
+)
+def test_formulas_that_would_be_misread_are_refused(terms: str, words: str) -> None:
+    """What could run for ever, and what would silently be read as something else."""
+    with pytest.raises(BadFormula, match=words):
+        fitted(terms)
+
+
+def test_a_comparison_is_a_covariate_of_0_and_1() -> None:
+    """I(age > 50) counts those who are older, and needs no library beside."""
+    older = patients().with_columns(older=(pl.col("age") > 50).cast(pl.Int8))
+
+    fit = fitted("I(age > 50)")
+
+    plain = survival.cox("Surv(days, died) ~ older", older)
+    assert fit.coefficients[0] == pytest.approx(plain.coefficients[0], rel=1e-12)
+
+
+def test_powers_of_whole_numbers_do_not_overflow() -> None:
+    """Rows to the twentieth are beyond any whole number of the machine, not negative."""
+    whole, half = patients(), patients().with_columns(pl.col("row").cast(pl.Float64))
+
+    ours = survival.cox("Surv(days, died) ~ I(row ** 20)", whole)
+
+    assert ours.data.x.min() >= 0
+    assert np.array_equal(ours.data.x, survival.cox("Surv(days, died) ~ I(row ** 20)", half).data.x)
+    assert fitted("C(arm)").names == ("C(arm)[1]",)
+
+
+@pytest.mark.parametrize(
+    "compare",
+    [survival.kaplan_meier, survival.logrank, survival.gray, survival.concordance],
+)
+def test_an_offset_is_not_ignored(compare: Callable[..., object]) -> None:
+    """Groups and scores have no offset, and a formula with one is not read without it."""
+    with pytest.raises(BadFormula, match="an offset belongs to the models"):
+        compare("Surv(days, died) ~ arm + offset(wbc)", patients())
+
+
+def test_a_cluster_is_allowed_for_or_refused() -> None:
+    """Tests of groups refuse it; the concordance has its error by clusters, as every other."""
+    twice = pl.concat([patients(), patients()])
+
+    for test in (survival.logrank, survival.gray, survival.pairwise_logrank):
+        with pytest.raises(BadCovariate, match="'cluster' is not allowed for"):
+            test("Surv(days, died) ~ arm + cluster(row)", twice)
+    apart = survival.concordance("Surv(days, died) ~ age", twice)
+    together = survival.concordance("Surv(days, died) ~ age + cluster(row)", twice)
+    assert together.value == apart.value
+    assert together.std_err == pytest.approx(apart.std_err * math.sqrt(2), rel=1e-9)
+
+
+@pytest.mark.parametrize("special", ["frailty(site)", "ridge(wbc, theta=1)"])
+def test_what_a_propensity_score_has_not_is_not_ignored(special: str) -> None:
+    """A shared frailty or a penalty in the score is refused by name."""
+    with pytest.raises(BadFormula, match=f"has no {special.partition('(')[0]}"):
+        causal.propensity(f"arm ~ age + {special}", patients())
+
+
+def test_an_outlying_time_does_not_tie_all_others() -> None:
+    """A code for unknown of 1e19 days is refused: rounding beside it would make days equal."""
+    coded = patients().with_columns(days=pl.when(pl.col("row") == 3).then(1e19).otherwise("days"))
+
+    with pytest.raises(BadResponse, match="so much larger than most"):
+        survival.kaplan_meier("Surv(days, died) ~ 1", coded)
+    assert len(distinct(np.array([1.0, 2.0, 3.0, 1e6]))[0]) == 4
+
+
+@pytest.mark.parametrize("kind", [0.5, math.inf])
+def test_kinds_of_event_are_whole_numbers(kind: float) -> None:
+    """Half an event is no kind of its own."""
+    odd = patients().with_columns(
+        cause=pl.when(pl.col("row") == 3).then(kind).otherwise(pl.col("cause").cast(pl.Float64))
+    )
+
+    with pytest.raises(BadResponse, match="'cause' holds other numbers than whole ones"):
+        survival.aalen_johansen("Surv(days, cause) ~ 1", odd)
+
+
+def test_an_infinite_offset_is_refused() -> None:
+    """It would take a patient out of all risk sets in silence."""
+    endless = patients().with_columns(
+        wbc=pl.when(pl.col("row") == 3).then(-math.inf).otherwise("wbc")
+    )
+
+    with pytest.raises(BadCovariate, match="'wbc' hold missing or infinite values"):
+        survival.cox("Surv(days, died) ~ age + offset(wbc)", endless)
+
+
+def test_no_level_of_a_text_is_told_in_an_error() -> None:
+    """A stray word among numbers makes categories; refusals name the column alone."""
+    told = patients().with_columns(
+        wbc=pl.when(pl.col("row") == 3).then(pl.lit("secret")).otherwise(pl.lit("1"))
+    )
+    fit = survival.cox("Surv(days, died) ~ age + wbc", told)
+
+    for ask in (
+        lambda: survival.contrast(fit, {"more": {"wbc": 1}}),
+        lambda: survival.profile_intervals(fit, ["wbc"]),
+        lambda: fit.predict({"age": [50], "wbc": ["2"]}, [100]),
+        lambda: survival.cox("Surv(days, died) ~ site*wbc", told),
+    ):
+        with pytest.raises((survival.UnknownColumn, BadCovariate, survival.ConstantCovariate)) as e:
+            ask()
+        assert "secret" not in str(e.value)
+        assert "wbc" in str(e.value)
+
+
+def test_formulas_that_are_no_text_are_refused() -> None:
+    """Where covariates of transitions or a score are asked for, too."""
+    told = multistate.histories_from_rows(
+        {"id": [1, 2], "from": ["a"] * 2, "to": ["b", None], "start": [0, 0], "stop": [2, 3]},
+        multistate.Scheme.read("", "a -> b"),
+        patient="id",
+        origin="from",
+        target="to",
+        start="start",
+        stop="stop",
+    )
+
+    with pytest.raises(BadFormula):
+        multistate.transition_cox(told, 5)  # type: ignore[arg-type]
+    with pytest.raises(BadFormula, match="it is no text"):
+        causal.propensity(None, patients())  # type: ignore[arg-type]
+
+
+def test_more_kinds_of_outcome_than_patients_can_be_imputed_by() -> None:
+    """Columns beyond the number of rows follow from the others, and are left out."""
+    holes = patients().with_columns(
+        age=pl.when(pl.col("row") % 7 > 0).then("age"), kind=pl.col("row") + 1
+    )
+
+    found = pooling.impute(
+        holes, ["age", "wbc"], outcome="Surv(days, kind)", seed=1, imputations=2, iterations=1
+    )
+
+    assert found.tables[0]["age"].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([[1]] * 60),
+        pl.Series([{"a": 1}] * 60),
+        pl.Series([b"a"] * 60),
+        pl.Series([1] * 60).cast(pl.Duration),
+        pl.Series([object()] * 60, dtype=pl.Object),
+    ],
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda table: survival.kaplan_meier("Surv(days, died) ~ site", table),
+        lambda table: survival.cox("Surv(days, died) ~ age + strata(site)", table),
+        lambda table: genomics.comutation(table, ["arm", "site"]),
+        lambda table: pooling.one_stage("Surv(days, died) ~ age", table, source="site"),
+    ],
+)
+def test_columns_that_no_analysis_reads_are_named(
+    ask: Callable[[pl.DataFrame], object], values: pl.Series
+) -> None:
+    """Lists, records, bytes, spans of time and objects are neither numbers nor groups."""
+    with pytest.raises(survival.BadTable, match="'site' is of type"):
+        ask(patients().with_columns(values.alias("site")))
