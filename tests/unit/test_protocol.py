@@ -145,12 +145,15 @@ HEAD = 'title = "T"\nquestion = "Q"\nseed = 1\n'
         ),
         (
             '[[sensitivity]]\nname = "S"\nmissing = "mean"',
-            r"sensitivity\[1\].missing: is not one of complete cases, own category",
+            r"sensitivity\[1\].missing: is 'mean'; give one of complete cases, own category",
         ),
-        ('missing = "impute"', r"missing: is not one of complete cases, own category"),
-        ('late_entry = "later"', r"late_entry: is not one of model, ignore"),
+        ('missing = "impute"', r"missing: is 'impute'; give one of complete cases, own category"),
+        ('late_entry = "later"', r"late_entry: is 'later'; give one of model, ignore"),
         ('published = "2026"', r"published: is not a day without quotes"),
-        ("[pooling]\norigin = []", r"pooling.origin: is no key of a protocol; here you can write"),
+        (
+            "[pooling]\norigin = []",
+            r"pooling.origin: is no key of a protocol; did you mean origins\? here you can write",
+        ),
         (
             '[[time_dependent]]\ntitle = "T"\nendpoint = "os"\nexposure = "x"\nadjust = "a ~ b"',
             r"time_dependent\[1\].adjust: holds a `~`",

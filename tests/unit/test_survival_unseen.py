@@ -131,9 +131,23 @@ def test_no_term_of_a_formula_is_ignored_in_silence(name: str) -> None:
     """Curves and tests refuse an offset, and tests of independent rows a cluster."""
     with pytest.raises(BadFormula, match="offset"):
         ESTIMATORS[name]("offset(known)", patients())
-    if name in ("follow-up", "log-rank", "pairs", "MaxCombo", "Gray"):
-        with pytest.raises(BadFormula, match="cluster"):
+    if name in ("log-rank", "pairs", "MaxCombo", "Gray"):
+        with pytest.raises(BadCovariate, match="cluster"):
             ESTIMATORS[name]("cluster(site)", patients())
+
+
+def test_the_limits_of_follow_up_allow_for_clusters() -> None:
+    """Follow-up is a curve of censoring, and its limits are those of that curve with clusters."""
+    table = patients()
+
+    watched = survival.follow_up("Surv(days, died) ~ cluster(site)", table).curves[0]
+    turned = survival.kaplan_meier(
+        "Surv(days, alive) ~ cluster(site)", table.with_columns(alive=1 - pl.col("died").cast(int))
+    ).curves[0]
+
+    assert watched.std_err == pytest.approx(turned.std_err)
+    plain = survival.follow_up("Surv(days, died) ~ 1", table).curves[0]
+    assert not np.allclose(watched.std_err, plain.std_err)
 
 
 def test_concordance_has_the_standard_error_of_clusters() -> None:
