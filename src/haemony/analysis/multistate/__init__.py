@@ -28,14 +28,10 @@ from haemony.analysis.multistate.courses import (
     histories,
 )
 from haemony.analysis.multistate.faults import BadHistory, BadScheme
+from haemony.analysis.multistate.fitting import markov_test, transition_cox
 from haemony.analysis.multistate.hazards import Hazards, hazards
 from haemony.analysis.multistate.histories import Histories, SameTime
-from haemony.analysis.multistate.models import (
-    Clock,
-    TransitionCox,
-    markov_test,
-    transition_cox,
-)
+from haemony.analysis.multistate.models import Clock, TransitionCox
 from haemony.analysis.multistate.occupation import Occupation, StateOccupation, occupation
 from haemony.analysis.multistate.rows import histories_from_rows
 from haemony.analysis.multistate.scheme import (

@@ -34,7 +34,11 @@ FARTHEST = 200.0
 LEAST_VARIANCE = 1e-6
 FIRST_VARIANCE = 0.1
 TOGETHER = 60
-"""Rounds after which the slowest variance alone is hurried, which the others then follow."""
+"""Rounds after which the slowest variance alone is moved, which the others then follow."""
+FAR_DOWN = -0.5
+"""A variance that should fall so far yet, in logarithms, tends to zero."""
+TURN = 8
+"""So many rounds are given to the others each time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +121,10 @@ class _State:
 def shrink(scaled: Scaled, blocks: Blocks, how: Shrinkage, names: Sequence[str]) -> Posterior:
     """Find effects and variances.
 
+    At first all variances are hurried every third round. One that tends to zero can still creep
+    when the others stand: it slows down as it falls. Then it is put to zero once, and rises again
+    if the data ask for it.
+
     Args:
         scaled: the likelihood of covariates divided by their scale; effects are per unit of the
             scaled one, variances those of effects per unit of the original.
@@ -136,6 +144,7 @@ def shrink(scaled: Scaled, blocks: Blocks, how: Shrinkage, names: Sequence[str])
     state = _State(beta, here, here.information())
     check_independent(state.information + _penalty(blocks, variances, scale), names)
     rounds, before, steady = 0, np.zeros(len(variances)), not free.any()
+    dropped = np.zeros(len(variances), dtype=bool)
     for rounds in range(1, MOST_ROUNDS + 1):
         if steady:
             break
@@ -144,7 +153,14 @@ def shrink(scaled: Scaled, blocks: Blocks, how: Shrinkage, names: Sequence[str])
         change = np.log(np.where(free, wanted, 1.0)) - np.log(np.where(free, variances, 1.0))
         moving = np.where(free & (variances > LEAST_VARIANCE), np.abs(change), 0.0)
         steady = gain < SETTLED and bool((moving < STEADY).all())
-        change = _faster(change, before, rounds, slowest=moving == moving.max(initial=0.0))
+        if rounds <= TOGETHER:
+            change = _hurried(change, before, 0.95) if rounds % 3 == 0 else change
+        elif rounds % TURN == 0:
+            slowest = moving == moving.max(initial=0.0)
+            change = np.where(slowest, _hurried(change, before, 0.9995), change)
+            falling = slowest & (change < FAR_DOWN) & ~dropped
+            change[falling] = np.log(LEAST_VARIANCE / variances[falling])
+            dropped |= falling
         before = change
         variances = np.where(
             free, np.maximum(variances * np.exp(change), LEAST_VARIANCE), variances
@@ -228,19 +244,6 @@ def _wanted(
             used = np.maximum(about.dimension - spread / variances, 1e-12)
     wanted = (squares + how.prior_df * how.prior_variance) / (used + how.prior_df)
     return np.asarray(np.maximum(wanted, LEAST_VARIANCE**2))
-
-
-def _faster(change: Floats, before: Floats, rounds: int, *, slowest: Flags) -> Floats:
-    """Changes (q,) of the log variances, at times more than the estimator asks for.
-
-    At first all are hurried every third round. A variance near zero can still creep when the others
-    stand; then it alone is hurried, and they are given some rounds to follow.
-    """
-    if rounds <= TOGETHER:
-        return _hurried(change, before, 0.95) if rounds % 3 == 0 else change
-    if rounds % 8:
-        return change
-    return np.where(slowest, _hurried(change, before, 0.9995), change)
 
 
 def _hurried(change: Floats, before: Floats, most: float) -> Floats:
