@@ -16,14 +16,12 @@ PROJECT = Path(__file__).parent.parent
 
 # `make test` draws the same examples each time; `make nightly` looks for new ones. How long an
 # example takes says something of the machine alone: speed is measured by `make bench`.
-SLOW_IS_NO_FAULT = (HealthCheck.too_slow,)
-"""A busy machine says nothing about what is tested."""
-settings.register_profile(
-    "steady", derandomize=True, deadline=None, suppress_health_check=SLOW_IS_NO_FAULT
-)
-settings.register_profile(
-    "searching", derandomize=False, deadline=None, suppress_health_check=SLOW_IS_NO_FAULT
-)
+NO_FAULT = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+"""A busy machine, and a folder that examples share, say nothing about what is tested."""
+for profile, steady in (("steady", True), ("searching", False)):
+    settings.register_profile(
+        profile, derandomize=steady, deadline=None, suppress_health_check=NO_FAULT
+    )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

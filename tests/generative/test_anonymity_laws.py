@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haemony.privacy import Recoding, anonymise, risk
@@ -173,7 +173,6 @@ def test_local_recoding_satisfies_its_models(
     assert found.suppressed <= limit * frame.height + 1e-9
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=tables(), k=st.integers(1, 4), limit=LIMITS)
 def test_lattices_too_large_to_sweep_are_recoded_soundly(
     monkeypatch: pytest.MonkeyPatch, case: Case, k: int, limit: float

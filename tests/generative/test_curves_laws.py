@@ -22,7 +22,9 @@ from haemony.analysis.survival.curves.restricted_mean import restricted_loss, re
 from haemony.model.errors import HaemonyError
 
 T = TypeVar("T")
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+few = settings(
+    max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 
 
 @st.composite

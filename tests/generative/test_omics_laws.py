@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import haemony as hm
@@ -21,7 +21,7 @@ from support.protection import person_of, protected
 
 AML = hm.disease("aml")
 PATIENTS = ("A", "B", "C")
-few = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=10)
 
 levels = st.floats(-50, 50, width=32, allow_subnormal=False)
 matrices = (

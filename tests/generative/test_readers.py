@@ -8,7 +8,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from haemony.intake.readers import Layout, read
 from haemony.intake.readers.delimited import _exact, _plain
@@ -38,7 +38,6 @@ SIGNATURES = [
     *(b"", b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x1f\x8b\x08\x00"),
     *(b"BZh9", b"\xfd7zXZ\x00", b"RDX3\nX\n\0\0\0\3", b"X\n\0\0\0\2\0", b"A\n2\n1\n", b"\xff\xfe"),
 ]
-in_a_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 def cells(encoding: str = "utf-8") -> st.SearchStrategy[str]:
@@ -63,7 +62,6 @@ def _quotings(table: list[list[str]]) -> list[int]:
     return [csv.QUOTE_ALL] if breaks else [csv.QUOTE_MINIMAL, csv.QUOTE_ALL]
 
 
-@in_a_folder
 @given(data=st.data())
 def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever the dialect, the encoding and the line end: the same cells come back."""
@@ -110,7 +108,6 @@ def test_the_fast_way_is_the_exact_way(text: str, delimiter: str, quote: str) ->
         assert exact.defects == ()
 
 
-@in_a_folder
 @given(rows=st.lists(st.lists(st.sampled_from(["61", "f", "", "46,XX"]), max_size=5), max_size=8))
 def test_no_record_vanishes(tmp_path: Path, rows: list[list[str]]) -> None:
     """However ragged a file is, every record with a cell has a row and a number of its own."""
@@ -125,7 +122,6 @@ def test_no_record_vanishes(tmp_path: Path, rows: list[list[str]]) -> None:
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-@in_a_folder
 @given(signature=st.sampled_from(SIGNATURES), garbage=st.binary(max_size=300))
 def test_garbage_is_refused_or_read_but_never_breaks(
     tmp_path: Path, extension: str, signature: bytes, garbage: bytes

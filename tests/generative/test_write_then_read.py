@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import haemony as hm
@@ -147,7 +147,7 @@ def meant(rows: int, given_columns: list[Column]) -> Mapping[tuple[int, str], ob
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(tables(), st.sampled_from([".", ","]))
 def test_what_a_dictionary_maps_comes_back(table: tuple[int, list[Column]], decimal: str) -> None:
     """Every mapped value of a generated contribution comes back through its element."""
@@ -160,7 +160,7 @@ def test_what_a_dictionary_maps_comes_back(table: tuple[int, list[Column]], deci
 
 
 @pytest.mark.nightly
-@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2_000)
 @given(tables(), st.sampled_from([".", ","]))
 def test_what_a_dictionary_maps_comes_back_at_length(
     table: tuple[int, list[Column]], decimal: str

@@ -401,7 +401,7 @@ def by_chance(one: int, other: int) -> float:
     """Twice as many as chance puts outside the range of the smaller of two like groups.
 
     >>> round(by_chance(15, 285)), round(by_chance(500, 500))
-    (75, 4)
+    (75, 8)
     """
     return 4 * (one + other) / (min(one, other) + 1)
 
