@@ -91,7 +91,7 @@ def test_an_exposure_counts_from_its_day_on() -> None:
 
 
 def test_exposure_before_the_origin_counts_from_it_and_is_told() -> None:
-    """Two patients had their transplant before day 0: exposed from the start, and told."""
+    """Patients with a transplant before day 0 are exposed from the start; too few are not told."""
     text = '[[time_dependent]]\ntitle = "X"\nendpoint = "os"\nexposure = "transplant_day"\n'
     table = EIGHT.with_columns(transplant_day=pl.Series([-10, -60, None, None, 20, 24, None, 200]))
 
@@ -99,7 +99,8 @@ def test_exposure_before_the_origin_counts_from_it_and_is_told() -> None:
 
     assert found.exposed == 5
     assert found.model.notes[0] == (
-        "Transplant before day 0 of the source in 2 patients, who count as exposed from then on"
+        "Transplant before day 0 of the source in fewer than 5 patients, who count as exposed from "
+        "then on"
     )
     assert not any("before day 0" in note for note in found.naive.notes)
 

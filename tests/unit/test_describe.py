@@ -7,6 +7,7 @@ import math
 import polars as pl
 import pytest
 
+from haemony.analysis.cells import shown_row, shown_table
 from haemony.analysis.describe import (
     Comparison,
     Counts,
@@ -14,7 +15,6 @@ from haemony.analysis.describe import (
     describe,
     largest_difference,
 )
-from haemony.analysis.report.cells import shown_row, shown_table
 
 FINDING = pl.Enum(["negative", "positive"])
 PATIENTS = pl.DataFrame(

@@ -22,6 +22,7 @@ from haemony.analysis.blocks import (
     WeightedBlock,
     covariates,
 )
+from haemony.analysis.cells import HIDDEN, hides, shown_row, told, told_of
 from haemony.analysis.clocks import ENTRY, Clock
 from haemony.analysis.evidence import (
     Answers,
@@ -29,15 +30,18 @@ from haemony.analysis.evidence import (
     CompetingFound,
     Doubt,
     LandmarkFound,
+    MeansFound,
     ModelFound,
     Regression,
     Source,
     SurvivalFound,
+    TimeDependentFound,
     WeightedFound,
 )
 from haemony.analysis.future import (
     Foresight,
     adjusters_of_the_future,
+    counting_by_the_future,
     criteria_of_the_future,
     moment,
     start_words,
@@ -94,6 +98,24 @@ class Setting:
         return Anchor.TRANSPLANT if origins == {"transplant"} else Anchor.DAY_0
 
     @property
+    def least(self) -> int:
+        """The smallest count of patients that a warning may tell."""
+        return self.ground.least
+
+    def number(self, value: float, *counts: int) -> float | None:
+        """The number behind a warning; None where it would give back too small a count."""
+        return None if hides(self.least, *counts) else float(value)
+
+    def counted(self, counts: Mapping[str, int], joint: str) -> str:
+        """Patients by name in one sentence, with none of them told that is too few."""
+        shown = shown_row(list(counts.values()), self.least)
+        words = (
+            f"{n:,}" if isinstance(n, int) else told(count, self.least) if n != HIDDEN else "others"
+            for n, count in zip(shown, counts.values(), strict=True)
+        )
+        return ", ".join(f"{name}{joint}{n}" for name, n in zip(counts, words, strict=True))
+
+    @property
     def sight(self) -> Foresight:
         """What is needed to tell the future from the past."""
         return Foresight(self.plan, self.ground, self.later, self.start)
@@ -108,10 +130,11 @@ def cautions(answers: Answers, setting: Setting) -> tuple[Caution, ...]:
         *_immortal(answers, setting),
         *(c for model in answers.models for c in _of_model(model, setting)),
         *(c for found in answers.competing for c in _of_competing(found, setting)),
-        *_of_exposures(answers),
+        *_of_exposures(answers, setting),
         *(c for found in answers.survival for c in _of_curves(found, setting)),
+        *(c for found in answers.means for c in _of_means(found)),
         *(c for found in answers.landmarks for c in _of_landmark(found, setting)),
-        *(c for found in answers.weighted for c in _of_weighted(found)),
+        *(c for found in answers.weighted for c in _of_weighted(found, setting)),
         *_of_subgroups(answers),
         *_multiple(answers),
     )
@@ -138,9 +161,9 @@ def _of_clocks(setting: Setting) -> Iterator[Caution]:
     """Time origins that were pooled, times outside the clock, and late entry."""
     origins = dict.fromkeys(s.origin for s in setting.sources if s.studied and s.origin)
     if len(origins) > 1:
-        counts = ", ".join(
-            f"{origin} in {sum(s.studied for s in setting.sources if s.origin == origin):,}"
-            for origin in origins
+        counts = setting.counted(
+            {one: sum(s.studied for s in setting.sources if s.origin == one) for one in origins},
+            " in ",
         )
         yield Caution(
             Doubt.ORIGIN,
@@ -161,10 +184,10 @@ def _of_clock(clock: Clock, setting: Setting) -> Iterator[Caution]:
             Doubt.ORIGIN,
             "",
             clock.label,
-            f"{clock.outside:,} patients have a time that ends before their clock starts and are "
-            "left out",
+            f"{told(clock.outside, setting.least)} patients have a time that ends before their "
+            "clock starts and are left out",
             "look whether their day 0 is what the source says it is",
-            clock.outside,
+            setting.number(clock.outside, clock.outside),
         )
     yield from _unknown_outcomes(clock, setting)
     if clock.late and not clock.modelled:
@@ -177,10 +200,11 @@ def _of_clock(clock: Clock, setting: Setting) -> Iterator[Caution]:
             Doubt.LATE_ENTRY,
             "",
             clock.label,
-            f"{clock.late:,} patients came under observation after day 0, and {why}",
+            f"{told(clock.late, setting.least)} patients came under observation after day 0, and "
+            f"{why}",
             "expect survival to look too long: who died before entry is not in the data; "
             'late_entry = "model" puts patients at risk from their entry on where it can',
-            clock.late,
+            setting.number(clock.late, clock.late),
         )
     if clock.endpoint.own and clock.name in setting.pooling.definitions:
         yield Caution(
@@ -207,11 +231,11 @@ def _unknown_outcomes(clock: Clock, setting: Setting) -> Iterator[Caution]:
         Doubt.MISSING,
         "",
         clock.label,
-        f"{unknown:,} of {members.height:,} patients ({share:.0%}) have no known time or status of "
+        f"{told_of(unknown, members.height, setting.least)} have no known time or status of "
         f"{clock.label} and are in none of its analyses",
         "find out why: where patients were not followed beyond a relapse, those who are left live "
         "too long; take an endpoint that is known of nearly everybody",
-        share,
+        setting.number(share, unknown, known),
     )
 
 
@@ -221,9 +245,9 @@ def _of_diseases(setting: Setting) -> Iterator[Caution]:
     spoken = any(name == "diagnosis" for _, name in setting.plan.uses)
     if len(diseases) < 2 or spoken:
         return
-    counts = ", ".join(
-        f"{disease} {sum(s.studied for s in setting.sources if s.disease == disease):,}"
-        for disease in diseases
+    counts = setting.counted(
+        {one: sum(s.studied for s in setting.sources if s.disease == one) for one in diseases},
+        " ",
     )
     yield Caution(
         Doubt.DISEASES,
@@ -253,15 +277,27 @@ def _immortal(answers: Answers, setting: Setting) -> Iterator[Caution]:
             "endpoint whose clock starts when it is known",
         )
     for found in answers.time_dependent:
+        yield from counting_by_the_future(setting.sight, found)
         yield Caution(
             Doubt.IMMORTAL_TIME,
             found.block.key,
             found.block.title,
-            f"the naive estimate counts the time before exposure as exposed: a median of "
-            f"{found.median_day or 0:,.0f} days in {found.exposed:,} patients",
+            _naive(found, setting),
             "read the time-dependent estimate; the naive one stands beside it to show the bias",
-            found.median_day,
+            None
+            if found.median_day is None
+            else setting.number(found.median_day, found.exposed, found.n - found.exposed),
         )
+
+
+def _naive(found: TimeDependentFound, setting: Setting) -> str:
+    few = hides(setting.least, found.exposed)
+    median = "" if few else f" a median of {found.median_day or 0:,.0f} days in"
+    who = f"{told(found.exposed, setting.least)} patients"
+    if not few and hides(setting.least, found.n - found.exposed):
+        who = f"all but {told(found.n - found.exposed, setting.least)} patients"
+    before = "the naive estimate counts the time before exposure as exposed"
+    return f"{before}, in {who}" if few else f"{before}:{median} {who}"
 
 
 _Use = tuple[str, str, Clock, tuple[str, ...]]
@@ -282,10 +318,10 @@ def _ahead(use: _Use, setting: Setting, remedy: str) -> Iterator[Caution]:
             key,
             title,
             f"{setting.ground.label(name)} is known only {moment(known)} and is used from "
-            f"{start_words(start)} on; {having:,} patients have a value, and had to live until "
-            "then to get one",
+            f"{start_words(start)} on; {told(having, setting.least)} patients have a value, and "
+            "had to live until then to get one",
             remedy,
-            float(having),
+            setting.number(having, having),
         )
 
 
@@ -315,7 +351,7 @@ def _baseline_uses(answers: Answers) -> Iterator[_Use]:
 
 def _of_model(found: ModelFound, setting: Setting) -> Iterator[Caution]:
     block, fit = found.block, found.fit
-    yield from _few_events(block.key, block.title, fit.events, len(fit.names))
+    yield from _few_events(block.key, block.title, fit.events, len(fit.names), setting)
     if found.hazards is not None and found.hazards.overall.p < ALPHA:
         worst = min(
             zip(found.term_labels, found.hazards.tests, strict=True), key=lambda pair: pair[1].p
@@ -351,17 +387,21 @@ def _separated(key: str, title: str, infinite: Sequence[str]) -> Iterator[Cautio
         )
 
 
-def _few_events(key: str, title: str, events: int, variables: int) -> Iterator[Caution]:
+def _few_events(
+    key: str, title: str, events: int, variables: int, setting: Setting
+) -> Iterator[Caution]:
     per = events / max(variables, 1)
+    few = hides(setting.least, events)
     if variables and per < EVENTS_PER_VARIABLE:
         yield Caution(
             Doubt.FEW_EVENTS,
             key,
             title,
-            f"{events:,} events for {variables} coefficients: {per:.1f} each, and fewer than "
-            f"{EVENTS_PER_VARIABLE} let estimates run to extremes",
+            f"{told(events, setting.least)} events for {variables} coefficients"
+            f"{'' if few else f': {per:.1f} each'}, and fewer than {EVENTS_PER_VARIABLE} "
+            f"{'for each ' if few else ''}let estimates run to extremes",
             "ask fewer questions of the model, or shrink its coefficients",
-            per,
+            setting.number(per, events),
         )
 
 
@@ -405,10 +445,10 @@ def _informative(found: ModelFound, setting: Setting) -> Iterator[Caution]:
         Doubt.MISSING,
         block.key,
         block.title,
-        f"{missing:,} of {total:,} patients ({share:.0%}) are left out for missing {names}{differ}",
+        f"{told_of(missing, total, setting.least)} are left out for missing {names}{differ}",
         "compare them in a baseline table, and give the model `imputations = 20` to see whether "
         "they change it",
-        share,
+        setting.number(share, missing, total - missing),
     )
 
 
@@ -426,16 +466,17 @@ def _of_competing(found: CompetingFound, setting: Setting) -> Iterator[Caution]:
     block = found.block
     for model in found.models:
         events = max((effect.events for effect in model.effects), default=0)
-        yield from _few_events(block.key, block.title, events, len(model.effects))
+        yield from _few_events(block.key, block.title, events, len(model.effects), setting)
         yield from _separated(block.key, block.title, model.infinite)
     last = max(block.at, default=0.0) * setting.days
-    ends = {curve.group: float(curve.times[-1]) for curve in found.curves}
+    enough = [curve for curve in found.curves if curve.n >= setting.least]
+    ends = {curve.group: float(curve.times[-1]) for curve in enough}
     yield from _beyond(block.key, block.title, ends, last, setting)
     sizes = [(curve.group, curve.n, int(curve.n_event[:, 0].sum())) for curve in found.curves]
     yield from _tiny(block.key, block.title, sizes)
 
 
-def _of_exposures(answers: Answers) -> Iterator[Caution]:
+def _of_exposures(answers: Answers, setting: Setting) -> Iterator[Caution]:
     models: list[tuple[LandmarkBlock | TimeDependentBlock | WeightedBlock, Regression | None]]
     models = [(one.block, one.model) for one in answers.landmarks]
     models += [(one.block, one.model) for one in answers.time_dependent]
@@ -443,39 +484,60 @@ def _of_exposures(answers: Answers) -> Iterator[Caution]:
     for block, model in models:
         if model is not None:
             events, variables = model.effects[0].events, len(model.effects)
-            yield from _few_events(block.key, block.title, events, variables)
+            yield from _few_events(block.key, block.title, events, variables, setting)
             yield from _separated(block.key, block.title, model.infinite)
+    for one in answers.time_dependent:
+        parts = ("exposed", one.exposed), ("never exposed", one.n - one.exposed)
+        sizes = [(label, n, SMALL_GROUP) for label, n in parts]
+        yield from _tiny(one.block.key, one.block.title, sizes)
 
 
 def _of_curves(found: SurvivalFound, setting: Setting) -> Iterator[Caution]:
     block = found.block
     last = max((*block.at, block.until)) * setting.days if block.at or block.until else 0.0
-    yield from _beyond(block.key, block.title, _ends(found.curves), last, setting)
+    yield from _beyond(block.key, block.title, _ends(found.curves, setting), last, setting)
     sizes = [(curve.group, curve.n, int(curve.events)) for curve in found.curves]
     yield from _tiny(block.key, block.title, sizes)
+
+
+def _of_means(found: MeansFound) -> Iterator[Caution]:
+    block = found.block
+    sizes = [(effect.label, effect.n, effect.events) for effect in found.means]
+    yield from _tiny(block.key, block.title, sizes)
+    if found.still:
+        yield Caution(
+            Doubt.TINY,
+            block.key,
+            block.title,
+            f"nobody has an event before the horizon in {listed(found.still)}: the mean is the "
+            "horizon itself, and how far it may be wrong is not known",
+            "take a later horizon, or say in words that nobody had an event by then",
+            float(len(found.still)),
+        )
 
 
 def _of_landmark(found: LandmarkFound, setting: Setting) -> Iterator[Caution]:
     block = found.block
     yield from adjusters_of_the_future(setting.sight, found)
+    yield from counting_by_the_future(setting.sight, found)
     total = found.before + found.everyone.n
     if found.before > MISSING_SHARE * total:
         yield Caution(
             Doubt.SELECTION,
             block.key,
             block.title,
-            f"{found.before:,} of {total:,} patients had left observation by the landmark and are "
-            "not in it",
+            f"{told_of(found.before, total, setting.least)} had left observation by the landmark "
+            "and are not in it",
             "say that the result is about patients who reach the landmark",
-            found.before / total,
+            setting.number(found.before / total, found.before, found.everyone.n),
         )
     last = max(block.at, default=0.0) * setting.days
-    yield from _beyond(block.key, block.title, _ends(found.curves), last, setting)
+    yield from _beyond(block.key, block.title, _ends(found.curves, setting), last, setting)
     sizes = [(curve.group, curve.n, int(curve.events)) for curve in found.curves]
     yield from _tiny(block.key, block.title, sizes)
 
 
-def _of_weighted(found: WeightedFound) -> Iterator[Caution]:
+def _of_weighted(found: WeightedFound, setting: Setting) -> Iterator[Caution]:
     """Groups that weights cannot make alike, or have not."""
     block = found.block
     weighs_overlap = block.estimand in ("overlap", "matching")
@@ -486,11 +548,12 @@ def _of_weighted(found: WeightedFound) -> Iterator[Caution]:
                 Doubt.OVERLAP,
                 block.key,
                 block.title,
-                f"{pair.strange / total:.0%} of the patients of {found.treated} and {pair.others} "
-                "are unlike anybody in the other group, or nearly sure of theirs",
+                f"of {found.treated} and {pair.others}, "
+                f"{told_of(pair.strange, total, setting.least)} are unlike anybody in the other "
+                "group, or nearly sure of theirs",
                 "narrow the cohort to patients who could have been in either"
                 + ("" if weighs_overlap else ', or take estimand = "overlap"'),
-                pair.strange / total,
+                setting.number(pair.strange / total, pair.strange, total - pair.strange),
             )
         if pair.worst > DIFFERENT:
             worst = max(pair.balance, key=lambda one: abs(one.after))
@@ -507,9 +570,16 @@ def _of_weighted(found: WeightedFound) -> Iterator[Caution]:
     yield from _tiny(block.key, block.title, sizes)
 
 
-def _ends(curves: Iterable[survival.Curve]) -> dict[str, float]:
-    """When each group was last watched; never, where everybody had the event."""
-    return {c.group: float(c.times[-1]) if c.survival[-1] > 0 else np.inf for c in curves}
+def _ends(curves: Iterable[survival.Curve], setting: Setting) -> dict[str, float]:
+    """When each group was last watched; never, where everybody had the event.
+
+    Of a group that is too small nothing is told, nor this.
+    """
+    return {
+        curve.group: float(curve.times[-1]) if curve.survival[-1] > 0 else np.inf
+        for curve in curves
+        if curve.n >= setting.least
+    }
 
 
 def _beyond(
@@ -539,8 +609,17 @@ def _beyond(
 
 def _tiny(key: str, title: str, sizes: Sequence[tuple[str, int, int]]) -> Iterator[Caution]:
     small = [group for group, n, events in sizes if n < SMALL_GROUP or events < SMALL_GROUP / 2]
-    if small and len(sizes) > 1:
-        few = ", ".join(small[:4]) + (f" and {len(small) - 4} more" if len(small) > 4 else "")
+    if small and len(sizes) == 1:
+        yield Caution(
+            Doubt.TINY,
+            key,
+            title,
+            f"there are fewer than {SMALL_GROUP} patients or {SMALL_GROUP // 2} events in all",
+            "describe these patients in words, or widen the cohort",
+            1.0,
+        )
+    elif small:
+        few = listed(small)
         yield Caution(
             Doubt.TINY,
             key,
@@ -550,6 +629,16 @@ def _tiny(key: str, title: str, sizes: Sequence[tuple[str, int, int]]) -> Iterat
             "join groups that belong together; say nothing about each of these alone",
             float(len(small)),
         )
+
+
+def listed(labels: Sequence[str]) -> str:
+    """Labels in a sentence, no more than four of them.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c, d and 1 more')
+    """
+    more = f" and {len(labels) - 4} more" if len(labels) > 4 else ""
+    return ", ".join(labels[:4]) + more
 
 
 def _of_subgroups(answers: Answers) -> Iterator[Caution]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import polars as pl
 
-from haemony.analysis.answers.ground import Ground
-from haemony.analysis.blocks import Block, covariates
+from haemony.analysis.answers.ground import Ground, meets
+from haemony.analysis.blocks import Block, LandmarkBlock, covariates
+from haemony.analysis.cells import hides, told
 from haemony.analysis.clocks import ENTRY, Clock
 from haemony.analysis.cohorts import Criterion, Known, Within
-from haemony.analysis.evidence import Caution, Doubt, LandmarkFound
+from haemony.analysis.evidence import Caution, Doubt, LandmarkFound, TimeDependentFound
 from haemony.analysis.protocol import Protocol
 from haemony.model.endpoint import Anchor
 
@@ -74,22 +76,17 @@ def adjusters_of_the_future(sight: Foresight, found: LandmarkFound) -> Iterator[
     """What a landmark analysis is adjusted for and becomes known after the landmark."""
     block, clock = found.block, found.clock
     start = sight.starts(clock)
-    origin = clock.endpoint.origin.element
     members = sight.ground.of(block.population).filter(pl.col(clock.days) > block.day)
     for name in dict.fromkeys((*covariates(block.adjust), *block.strata)):
         known = sight.later.get(name)
         if known is None or known.rank <= start.rank or name == ENTRY:
             continue
-        day = name if name.endswith("_day") else known.element
-        days = members[day] if day in members.columns else pl.Series([], dtype=pl.Float64)
-        if days.count():
-            shift = members[origin] if origin else 0
-            late = int(((days - shift > block.day) & members[name].is_not_null()).sum())
-            if not late:
-                continue
-            when = f"only after it in {late:,} patients"
-        else:
-            late, when = 0, f"only {moment(known)}, and no day says whether that was before it"
+        having = members.filter(pl.col(name).is_not_null())
+        limit = pl.lit(block.day) + _shift(clock)
+        told_late = _late(sight, having, name, known, limit)
+        if told_late is None:
+            continue
+        when, number = told_late
         yield Caution(
             Doubt.IMMORTAL_TIME,
             block.key,
@@ -98,8 +95,90 @@ def adjusters_of_the_future(sight: Foresight, found: LandmarkFound) -> Iterator[
             f"known {when}",
             "adjust for what is known by the landmark, choose a later one, or let it count from "
             "its day on with [[time_dependent]]",
-            float(late) if late else None,
+            number,
         )
+
+
+def counting_by_the_future(
+    sight: Foresight, found: LandmarkFound | TimeDependentFound
+) -> Iterator[Caution]:
+    """Conditions on an exposure that are known only after it counts.
+
+    An exposure counts from the landmark on, or from its own day on; whether it does has to be known
+    by then.
+    """
+    block, clock = found.block, found.clock
+    start, exposure = sight.starts(clock), sight.later.get(block.exposure)
+    members = sight.ground.of(block.population)
+    if isinstance(block, LandmarkBlock):
+        limit = pl.lit(block.day) + _shift(clock)
+        since, then = f"from the landmark on, day {block.day:g},", "the landmark"
+        remedy = "count by what is known by the landmark, or choose a later one"
+        members = members.filter(pl.col(clock.days) > block.day)
+    else:
+        limit, since, then = pl.col(block.exposure), "from its day on", "that day"
+        remedy = "count by what is known on the day of exposure"
+    exposed = members.filter(pl.col(block.exposure) <= limit)
+    for criterion in block.counts_if:
+        name, known = criterion.element, _known(criterion, sight)
+        with_it = known is not None and known is exposure
+        if known is None or known.rank <= start.rank or with_it or name == block.exposure:
+            continue
+        if isinstance(block, LandmarkBlock) and _survived(criterion, block.day):
+            continue
+        met = exposed.filter(meets(exposed, [criterion]))
+        told_late = _late(sight, met, name, known, limit)
+        if told_late is None:
+            continue
+        when, number = told_late
+        yield Caution(
+            Doubt.IMMORTAL_TIME,
+            block.key,
+            block.title,
+            f"the exposure counts {since} if “{criterion.label}”, which is known "
+            f"{when.replace(' it', f' {then}')}",
+            remedy,
+            number,
+        )
+
+
+def _shift(clock: Clock) -> pl.Expr:
+    """The day on which a clock starts."""
+    origin = clock.endpoint.origin.element
+    return pl.col(origin) if origin else pl.lit(0)
+
+
+def _survived(criterion: Criterion, day: float) -> bool:
+    """Whether it asks no more than to have lived until a day by which everybody has."""
+    condition = criterion.condition
+    lived = isinstance(condition, Within) and condition.low <= day and condition.high == inf
+    return lived and criterion.element.endswith("_days")
+
+
+def _late(
+    sight: Foresight, having: pl.DataFrame, name: str, known: Anchor, limit: pl.Expr
+) -> tuple[str, float | None] | None:
+    """When something is known that comes after a limit, in words, and in how many patients.
+
+    Args:
+        sight: what is needed to tell the future from the past.
+        having: the patients who have it.
+        name: the element.
+        known: when it becomes known.
+        limit: the day by which it should be.
+
+    Returns:
+        None where all know it by then.
+    """
+    day = name if name.endswith("_day") else known.element
+    if day not in having.columns or not having[day].count():
+        return f"only {moment(known)}, and no day says whether that was before it", None
+    late = having.filter(pl.col(day) > limit).height
+    least = sight.ground.least
+    if not late:
+        return None
+    number = None if hides(least, late) else float(late)
+    return f"only after it in {told(late, least)} patients", number
 
 
 def moment(known: Anchor) -> str:
@@ -165,4 +244,4 @@ def _known(criterion: Criterion, sight: Foresight) -> Anchor | None:
 def _any_time(criterion: Criterion) -> bool:
     """Whether it asks of a time no more than that it is not before its origin."""
     condition = criterion.condition
-    return isinstance(condition, Within) and condition.low <= 1 and condition.high == float("inf")
+    return isinstance(condition, Within) and condition.low <= 1 and condition.high == inf

@@ -20,6 +20,7 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     ENVIRONMENT = 4
+    INTERRUPTED = 130
 
 
 class HaemonyError(Exception):

@@ -10,6 +10,7 @@ import polars as pl
 from haemony.analysis.evidence import Source
 from haemony.analysis.keys import BadProtocol
 from haemony.analysis.protocol import Protocol
+from haemony.intake.contribution import Origin
 from haemony.model.disease import Disease
 from haemony.model.endpoint import Anchor, Endpoint
 from haemony.model.errors import UsageError
@@ -27,6 +28,7 @@ def check_can_run(protocol: Protocol, release: Pool) -> None:
     if protocol.release not in (None, release.number):
         raise WrongRelease(protocol.release or 0, release.number)
     known = with_contribution(release)
+    _check_pooling_names(protocol, release)
     for key, name in protocol.asked:
         if name not in known.endpoints:
             raise BadProtocol(key, *_no_endpoint(known, name))
@@ -40,6 +42,30 @@ def check_can_run(protocol: Protocol, release: Pool) -> None:
         except UsageError as error:
             reason, _, remedy = str(error).partition("; ")
             raise BadProtocol(key, reason, remedy) from error
+
+
+def _check_pooling_names(protocol: Protocol, release: Pool) -> None:
+    """Refuse to pool what nothing is called: a slip of the pen would pool nothing, in silence."""
+    facts = (str(member.facts.get("origin", "")) for member in release.manifest.members)
+    origins = sorted({*(origin.value for origin in Origin), *filter(None, facts)})
+    for key, kind, names, known in (
+        ("pooling.origins", "time origin", protocol.pooling.origins, origins),
+        (
+            "pooling.definitions",
+            "endpoint",
+            protocol.pooling.definitions,
+            list(release.disease.endpoints),
+        ),
+    ):
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                guess = f"did you mean {near[0]}? " if near else ""
+                raise BadProtocol(
+                    key,
+                    f"there is no {kind} {name!r}",
+                    f"{guess}choose from {', '.join(known)}",
+                )
 
 
 def _no_endpoint(known: Disease, name: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from haemony.analysis.answers import Ground
-from haemony.analysis.blocks import covariates
+from haemony.analysis.blocks import LandmarkBlock, TimeDependentBlock, covariates
 from haemony.analysis.cautions import Setting
 from haemony.analysis.clocks import ENTRY, wind
 from haemony.analysis.cohorts import Cohort, select
@@ -51,9 +51,12 @@ def everybody(protocol: Protocol, release: Pool) -> pl.DataFrame:
 
 
 def _days_of_adjusters(protocol: Protocol, known: Disease) -> Iterator[str]:
-    """The days on which the adjusters of landmarks become known, where elements hold them."""
-    for block in protocol.landmarks:
-        for name in (*covariates(block.adjust), *block.strata):
+    """The days on which what an exposure needs becomes known, where elements hold them."""
+    blocks: list[LandmarkBlock | TimeDependentBlock]
+    blocks = [*protocol.landmarks, *protocol.time_dependent]
+    for block in blocks:
+        conditions = (criterion.element for criterion in block.counts_if)
+        for name in (*covariates(block.adjust), *block.strata, *conditions):
             if name in known.later and known.later[name].element in known.catalogue:
                 yield known.later[name].element
 
@@ -87,6 +90,7 @@ def ready(protocol: Protocol, people: pl.DataFrame, release: Pool) -> Ready:
         known.catalogue,
         protocol.missing,
         protocol.seed,
+        protocol.minimum_cell,
     )
     setting = Setting(
         ground,

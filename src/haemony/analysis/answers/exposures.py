@@ -24,6 +24,7 @@ from haemony.analysis.answers.ground import (
 )
 from haemony.analysis.answers.survival import renamed
 from haemony.analysis.blocks import LandmarkBlock, TimeDependentBlock, covariates
+from haemony.analysis.cells import told
 from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import LandmarkFound, Regression, TimeDependentFound
 from haemony.analysis.grouping import GROUP
@@ -160,18 +161,19 @@ def _ready(ground: Ground, block: LandmarkBlock | TimeDependentBlock, clock: Clo
     )
     early = ready.filter(pl.col(_AT) < 0).height
     exposed_from_zero = ready.with_columns(pl.col(_AT).clip(lower_bound=0))
-    notes = _said_of_early(ground.label(block.exposure), early, clock)
+    notes = _said_of_early(ground, block.exposure, early, clock)
     return _Ready(exposed_from_zero, missing_of(covered, complete, needed), notes)
 
 
-def _said_of_early(label: str, early: int, clock: Clock) -> tuple[str, ...]:
+def _said_of_early(ground: Ground, exposure: str, early: int, clock: Clock) -> tuple[str, ...]:
     if not early:
         return ()
     origin = clock.endpoint.origin
     start = origin.value if origin is Anchor.DAY_0 else f"the {origin.value}"
     return (
-        f"{label} before {start} in {early:,} {'patient' if early == 1 else 'patients'}, who "
-        f"count as exposed from then on",
+        f"{ground.label(exposure)} before {start} in {told(early, ground.least)} "
+        f"{'patient' if early == ground.least == 1 else 'patients'}, who count as exposed from "
+        "then on",
     )
 
 

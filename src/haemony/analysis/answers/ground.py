@@ -47,6 +47,7 @@ class Ground:
         catalogue: the elements.
         missing: what models do about missing covariates.
         seed: where random draws start.
+        least: the smallest count of patients that a sentence may tell.
     """
 
     members: pl.DataFrame
@@ -55,6 +56,7 @@ class Ground:
     catalogue: Catalogue
     missing: MissingData = MissingData.COMPLETE_CASES
     seed: int = 0
+    least: int = 1
 
     def of(self, population: str) -> pl.DataFrame:
         """A population by its name; the whole cohort for none."""

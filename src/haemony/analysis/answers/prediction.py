@@ -10,6 +10,7 @@ import polars as pl
 
 from haemony.analysis.answers.ground import Ground, missing_of
 from haemony.analysis.blocks import PredictionBlock
+from haemony.analysis.cells import told
 from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import LeftOut, Predicted, PredictionFound
 from haemony.analysis.keys import BadProtocol
@@ -118,7 +119,7 @@ def find_prediction(ground: Ground, block: PredictionBlock) -> PredictionFound:
         random=random,
         groups=groups,
         missing=missing_of(everybody, known, [clock.days, clock.event]),
-        notes=tuple(_notes(clock, [part for part in (random, groups) if part])),
+        notes=tuple(_notes(ground, clock, [part for part in (random, groups) if part])),
     )
 
 
@@ -302,11 +303,11 @@ def _known(values: Floats, place: int | None) -> float | None:
     return None if place is None or not np.isfinite(values[place]) else float(values[place])
 
 
-def _notes(clock: Clock, parts: Sequence[SplitValidated]) -> Iterator[str]:
+def _notes(ground: Ground, clock: Clock, parts: Sequence[SplitValidated]) -> Iterator[str]:
     if clock.modelled:
         yield (
-            f"{clock.late:,} patients came under observation after day 0; predictions count their "
-            "time from day 0, so they look longer-lived than they are"
+            f"{told(clock.late, ground.least)} patients came under observation after day 0; "
+            "predictions count their time from day 0, so they look longer-lived than they are"
         )
     for part in parts:
         yield from part.notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,7 @@ from haemony.analysis.evidence import (
     MeansFound,
     SurvivalFound,
 )
-from haemony.analysis.grouping import GROUP, grouping
+from haemony.analysis.grouping import GROUP, grouping, present
 from haemony.analysis.survival.curves.restricted_mean import restricted_mean
 
 
@@ -100,32 +100,48 @@ def find_means(ground: Ground, block: MeanBlock, days: float) -> MeansFound:
         key=block.key,
     )
     estimate = restricted_mean(f"{clock.response} ~ {GROUP}", complete, tau=days)
-    sizes = {
-        row["group"]: (row["n"], row["events"])
-        for row in complete.group_by(pl.col(GROUP).cast(pl.String).alias("group"))
-        .agg(pl.len().alias("n"), pl.col(clock.event).sum().alias("events"))
-        .iter_rows(named=True)
-    }
-    means = tuple(_mean(row, sizes) for row in estimate.table().iter_rows(named=True))
+    sizes = {group: (n, events) for group, n, events in _sizes(complete, clock.event).iter_rows()}
+    early = pl.col(clock.event) & (pl.col(clock.days) <= days)
+    eventful = {group for group, _, events in _sizes(complete, early).iter_rows() if events}
+    still = tuple(group for group in present(complete[GROUP]) if group not in eventful)
+    means = tuple(_mean(row, sizes, still) for row in estimate.table().iter_rows(named=True))
     differences = tuple(
-        _difference(row, sizes) for row in estimate.contrasts().iter_rows(named=True)
+        _difference(row, sizes, still) for row in estimate.contrasts().iter_rows(named=True)
     )
-    return MeansFound(block, clock, means, differences, missing)
+    return MeansFound(block, clock, means, differences, missing, still)
 
 
-def _mean(row: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> Effect:
-    """One group's mean."""
+def _sizes(complete: pl.DataFrame, event: str | pl.Expr) -> pl.DataFrame:
+    """Group, patients and events."""
+    died = pl.col(event) if isinstance(event, str) else event
+    return complete.group_by(pl.col(GROUP).cast(pl.String), maintain_order=True).agg(
+        pl.len().alias("n"), died.sum().alias("events")
+    )
+
+
+def _mean(
+    row: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]], still: Sequence[str]
+) -> Effect:
+    """One group's mean; without limits where nobody has an event before the horizon."""
     group = _plain(row["group"])
     n, events = sizes[group]
+    if group in still:
+        return Effect(group, row["mean"], None, None, None, n, events, "no event by then")
     return Effect(group, row["mean"], row["lower"], row["upper"], None, n, events)
 
 
-def _difference(row: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> Effect:
-    """One group's mean less that of the first."""
+def _difference(
+    row: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]], still: Sequence[str]
+) -> Effect:
+    """One group's mean less that of the first; without limits where one of them has none."""
     one, other = _plain(row["group"]), _plain(row["against"])
+    label = f"{one}, less {other}"
     n, events = (a + b for a, b in zip(sizes[one], sizes[other], strict=True))
+    if without := [group for group in (one, other) if group in still]:
+        why = f"limits not known: no event by then in {' and '.join(without)}"
+        return Effect(label, row["difference"], None, None, None, n, events, why)
     limits = row["lower"], row["upper"]
-    return Effect(f"{one}, less {other}", row["difference"], *limits, row["p"], n, events)
+    return Effect(label, row["difference"], *limits, row["p"], n, events)
 
 
 def _plain(group: str) -> str:

@@ -15,6 +15,7 @@ from haemony.analysis import causal, survival, wording
 from haemony.analysis.answers.ground import Ground, grouped, missing_of, regression
 from haemony.analysis.blocks import WeightedBlock, covariates
 from haemony.analysis.causal.propensity import by_chance
+from haemony.analysis.cells import hides, told_of
 from haemony.analysis.clocks import Clock
 from haemony.analysis.evidence import (
     Balanced,
@@ -121,13 +122,26 @@ def _pair(
         balance=tuple(_balanced(ground, score, balance)),
         at=tuple(_at(curves, time) for time in asked),
         strange=max(overlap.sure, overlap.outside if overlap.outside > chance else 0),
-        notes=tuple(n for n in model.parts.notes if not _advised(n, block.estimand)),
+        notes=tuple(
+            _told(note, overlap, rows.height, ground.least)
+            for note in model.parts.notes
+            if not _advised(note, block.estimand)
+        ),
     )
 
 
 def _advised(note: str, estimand: str) -> bool:
     """Whether a note advises overlap weights where they are in use."""
     return estimand in ("overlap", "matching") and "consider overlap weights" in note
+
+
+def _told(note: str, overlap: causal.Overlap, total: int, least: int) -> str:
+    """A note on the score without a count that is too small to be told."""
+    for count in (overlap.sure, overlap.outside):
+        said = f"{count} of {total} patients"
+        if note.startswith(said) and hides(least, count, total - count):
+            return note.replace(said, told_of(count, total, least), 1)
+    return note
 
 
 def _weigh(

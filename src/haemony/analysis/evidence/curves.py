@@ -60,6 +60,7 @@ class MeansFound:
         means: per group, the mean in days.
         differences: each group's mean less that of the first, in days.
         missing: members left out, and why.
+        still: groups in which nobody has an event before the horizon.
     """
 
     block: MeanBlock
@@ -67,6 +68,7 @@ class MeansFound:
     means: tuple[Effect, ...]
     differences: tuple[Effect, ...]
     missing: survival.Missing
+    still: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

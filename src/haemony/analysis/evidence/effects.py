@@ -24,7 +24,7 @@ class Effect:
         p: of the test that there is none.
         n: patients it rests on.
         events: their events.
-        note: why there is no estimate; empty when there is.
+        note: why there is no estimate, or what its limits leave out; empty otherwise.
     """
 
     label: str

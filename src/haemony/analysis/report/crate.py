@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from haemony.analysis.cells import HIDDEN, Shown, shown_row
 from haemony.analysis.evidence import Evidence, Source
 from haemony.analysis.report.values import Document
 
@@ -25,6 +26,7 @@ _TYPES = {
     "html": ("text/html", "The report, for people"),
     "json": ("application/json", "The results, for programs"),
     "toml": ("application/toml", "The protocol, as it was run"),
+    "csv": ("text/csv", "The results as a summarised_result, for the tools of OMOP"),
     "svg": ("image/svg+xml", "A figure"),
 }
 
@@ -141,14 +143,21 @@ def _data(evidence: Evidence) -> Iterator[Document]:
         "identifier": [f"sha256:{known.manifest}", f"content:{known.content}"],
         "isBasedOn": [{"@id": f"#contribution-{source.id}"} for source in known.sources],
     }
-    for source in known.sources:
+    least = evidence.protocol.minimum_cell
+    sizes = shown_row([source.patients for source in known.sources], least)
+    for source, size in zip(known.sources, sizes, strict=True):
+        patients = "patients" if size == HIDDEN else f"{_count(size, least)} patients"
         origin = f"; day 0 is {source.origin}" if source.origin else ""
         yield {
             "@id": f"#contribution-{source.id}",
             "@type": "Dataset",
             "name": source.title,
-            "description": f"A contribution of {source.patients:,} patients{origin}.",
+            "description": f"A contribution of {patients}{origin}.",
         }
+
+
+def _count(size: Shown, least: int) -> str:
+    return f"{size:,}" if isinstance(size, int) else f"fewer than {least}"
 
 
 def _file(path: str, text: str) -> Document:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import groupby
 
 import numpy as np
 
 from haemony.analysis import survival
+from haemony.analysis.answers.headlines import RATIO
+from haemony.analysis.cells import HIDDEN, hides, shown, shown_row
 from haemony.analysis.cohorts import Criterion
 from haemony.analysis.evidence import (
     Caution,
+    Compared,
     CompetingFound,
     ComutationFound,
     Effect,
@@ -29,7 +33,6 @@ from haemony.analysis.evidence import (
 )
 from haemony.analysis.freezing import Deviation, Frozen, Runs
 from haemony.analysis.multistate import Occupation
-from haemony.analysis.report.cells import HIDDEN, shown, shown_row
 from haemony.analysis.report.values import (
     NOTHING,
     Document,
@@ -43,6 +46,7 @@ from haemony.analysis.report.values import (
     logrank_of,
     missing_of,
     number,
+    ways,
 )
 
 
@@ -125,10 +129,13 @@ def effect_of(effect: Effect, least: int) -> Document:
 def effects_of(effects: Sequence[Effect], least: int) -> list[Document]:
     """Estimates of groups that add up to a total that is shown."""
     sizes = shown_row([effect.n for effect in effects], least)
+    events = shown_row([effect.events for effect in effects], least)
     found = [effect_of(effect, least) for effect in effects]
     return [
-        one | {"n": n} | ({} if isinstance(n, int) else {"events": HIDDEN} | dict(NOTHING))
-        for one, n in zip(found, sizes, strict=True)
+        one
+        | {"n": n}
+        | ({"events": died} if isinstance(n, int) else {"events": HIDDEN, **NOTHING, "p": None})
+        for one, n, died in zip(found, sizes, events, strict=True)
     ]
 
 
@@ -144,6 +151,7 @@ def regression_of(found: Regression, words: Words, least: int) -> Document:
 
 def means_of(found: MeansFound, words: Words, least: int) -> Document:
     """Restricted means."""
+    means = effects_of(found.means, least)
     return {
         "key": found.block.key,
         "title": found.block.title,
@@ -151,12 +159,26 @@ def means_of(found: MeansFound, words: Words, least: int) -> Document:
         "population": found.block.population,
         "horizon": found.block.horizon,
         "missing": missing_of(found.missing, words),
-        "means": effects_of(found.means, least),
+        "means": means,
         "differences": [
-            effect_of(effect, least) | ({} if enough else {**NOTHING, "p": None, "note": _FEW})
-            for effect, enough in zip(found.differences, _enough(found, least), strict=True)
+            effect_of(effect, least)
+            | ({} if enough else {**NOTHING, "p": None, "note": _FEW})
+            | {key: HIDDEN for key, there in counted.items() if not there}
+            for effect, enough, counted in zip(
+                found.differences, _enough(found, least), _counted(means), strict=True
+            )
         ],
     }
+
+
+def _counted(means: Sequence[Document]) -> Iterator[dict[str, bool]]:
+    """Whether a difference may say how many it rests on: both its groups do."""
+    first, *others = means
+    for other in others:
+        yield {key: isinstance(first[key], int) and isinstance(other[key], int) for key in _COUNTS}
+
+
+_COUNTS = ("n", "events")
 
 
 _FEW = "too few to show"
@@ -174,6 +196,10 @@ def competing_of(
     """Cumulative incidences."""
     sizes = shown_row([curve.n for curve in found.curves], least)
     kinds = (found.clock.endpoint, *found.clock.others)
+    events = [
+        shown_row([int(curve.n_event[:, j].sum()) for curve in found.curves], least)
+        for j in range(len(kinds))
+    ]
     return {
         "key": found.block.key,
         "title": found.block.title,
@@ -182,21 +208,18 @@ def competing_of(
         "by": list(found.block.by),
         "strata": labels_of(found.block.strata, words),
         "states": [kind.label for kind in kinds],
-        "n": sum(curve.n for curve in found.curves),
+        "n": shown(sum(curve.n for curve in found.curves), least),
         "missing": missing_of(found.missing, words),
         "groups": [
             {
                 "label": curve.group,
                 "n": n,
-                "events": [
-                    shown(int(curve.n_event[:, j].sum()), least) if isinstance(n, int) else HIDDEN
-                    for j in range(len(kinds))
-                ],
+                "events": [died[i] if isinstance(n, int) else HIDDEN for died in events],
                 "at": [_incidence(curve, t, t * unit, least) for t in found.block.at]
                 if isinstance(n, int)
                 else [],
             }
-            for curve, n in zip(found.curves, sizes, strict=True)
+            for i, (curve, n) in enumerate(zip(found.curves, sizes, strict=True))
         ],
         "tests": [
             {
@@ -246,8 +269,8 @@ def landmark_of(
         "exposure": found.block.exposure,
         "counts_if": [_criterion(c, words) for c in found.block.counts_if],
         "day": number(found.block.day),
-        "before": found.before,
-        "n": found.everyone.n,
+        "before": shown(found.before, least),
+        "n": shown(found.everyone.n, least),
         "events": shown(int(found.everyone.events), least),
         "missing": missing_of(found.missing, words),
         "groups": curve_groups(found.curves, found.block.at, unit, least),
@@ -269,8 +292,8 @@ def time_dependent_of(
         "population": found.block.population,
         "exposure": found.block.exposure,
         "counts_if": [_criterion(c, words) for c in found.block.counts_if],
-        "n": found.n,
-        "exposed": shown(found.exposed, least),
+        "n": shown(found.n, least),
+        "exposed": shown_row([found.exposed, found.n - found.exposed], least)[0],
         "median_day": None if few or found.median_day is None else number(found.median_day),
         "model": regression_of(found.model, words, least),
         "naive": regression_of(found.naive, words, least),
@@ -309,6 +332,7 @@ def states_of(found: StatesFound, position: int, least: int, unit: float) -> Doc
     curves = found.occupation.curves
     sizes = shown_row([curve.n for curve in curves], least)
     states = (*found.scheme.transient, *found.scheme.absorbing)
+    taken = ways(found.events, least)
     stem = f"figures/states-{position}"
     return {
         "key": found.block.key,
@@ -317,13 +341,15 @@ def states_of(found: StatesFound, position: int, least: int, unit: float) -> Doc
         "course": found.block.course,
         "by": list(found.block.by),
         "states": list(states),
-        "n": sum(curve.n for curve in curves),
-        "left_out": [{"reason": why, "count": n} for why, n in found.left_out.items()],
+        "n": shown(sum(curve.n for curve in curves), least),
+        "left_out": [
+            {"reason": why, "count": shown(n, least)} for why, n in found.left_out.items()
+        ],
         "transitions": [
             {
                 "from": row["from"],
                 "to": row["to"] or "under observation to its end",
-                "count": shown(int(row["count"]), least),
+                "count": taken[row["from"], row["to"]],
             }
             for row in found.events.iter_rows(named=True)
         ],
@@ -374,7 +400,7 @@ def comutation_of(found: ComutationFound, words: Words, least: int) -> Document:
         "key": found.block.key,
         "title": found.block.title,
         "population": found.block.population,
-        "n": found.n,
+        "n": shown(found.n, least),
         "findings": len(found.pairs.names),
         "carriers": int(found.block.carriers),
         "tested": table.height,
@@ -383,10 +409,10 @@ def comutation_of(found: ComutationFound, words: Words, least: int) -> Document:
                 "first": row["first"],
                 "second": row["second"],
                 "labels": [words.label(row["first"]), words.label(row["second"])],
-                "n": row["n"],
+                "n": shown(int(row["n"]), least),
                 "both": shown(int(row["both"]), least),
                 **{
-                    key: None if 0 < row["both"] < least else number(row[key])
+                    key: None if hides(least, row["n"], row["both"]) else number(row[key])
                     for key in ("odds_ratio", "lower", "upper")
                 },
                 **{key: number(row[key]) for key in ("p", "q")},
@@ -405,7 +431,7 @@ def prediction_of(found: PredictionFound, words: Words, least: int) -> Document:
         "title": block.title,
         "endpoint": found.clock.name,
         "population": block.population,
-        "n": found.n,
+        "n": shown(found.n, least),
         "events": shown(found.events, least),
         "missing": missing_of(found.missing, words),
         "groups": [
@@ -428,6 +454,7 @@ def prediction_of(found: PredictionFound, words: Words, least: int) -> Document:
 def _predicted(found: Predicted, least: int) -> Document:
     """What one model reaches; nothing of a group that is too small."""
     sizes = shown_row([one.n for one in found.left_out], least)
+    events = shown_row([one.events for one in found.left_out], least)
     return {
         "model": found.model,
         "note": found.note,
@@ -440,11 +467,11 @@ def _predicted(found: Predicted, least: int) -> Document:
             {
                 "label": one.label,
                 "n": n,
-                "events": shown(one.events, least) if isinstance(n, int) else HIDDEN,
+                "events": died if isinstance(n, int) else HIDDEN,
                 "value": number(one.value) if isinstance(n, int) else None,
                 "std_err": number(one.std_err) if isinstance(n, int) else None,
             }
-            for one, n in zip(found.left_out, sizes, strict=True)
+            for one, n, died in zip(found.left_out, sizes, events, strict=True)
         ],
     }
 
@@ -453,7 +480,12 @@ def weighted_of(found: WeightedFound, words: Words, least: int, unit: float) -> 
     """Groups weighted to be alike."""
     block = found.block
     sizes = shown_row([n for _, n, _ in found.groups], least)
-    hidden = [label for (label, _, _), n in zip(found.groups, sizes, strict=True) if n == HIDDEN]
+    events = shown_row([died for _, _, died in found.groups], least)
+    hidden = [
+        label
+        for (label, _, _), *shut in zip(found.groups, sizes, events, strict=True)
+        if not all(isinstance(n, int) for n in shut)
+    ]
     return {
         "key": block.key,
         "title": block.title,
@@ -466,15 +498,15 @@ def weighted_of(found: WeightedFound, words: Words, least: int, unit: float) -> 
         "target": found.target,
         "truncate": [number(one) for one in block.truncate],
         "treated": found.treated,
-        "n": sum(n for _, n, _ in found.groups),
+        "n": shown(sum(n for _, n, _ in found.groups), least),
         "missing": missing_of(found.missing, words),
         "groups": [
             {
                 "label": label,
                 "n": n,
-                "events": shown(events, least) if isinstance(n, int) else HIDDEN,
+                "events": died if isinstance(n, int) else HIDDEN,
             }
-            for (label, _, events), n in zip(found.groups, sizes, strict=True)
+            for (label, _, _), n, died in zip(found.groups, sizes, events, strict=True)
         ],
         "pairs": [
             _pair(pair, words, least, unit, {pair.others, found.treated}.isdisjoint(hidden))
@@ -530,6 +562,10 @@ def _told(found: survival.Estimate | None) -> Document:
 def sensitivity_of(found: SensitivityFound, words: Words, least: int) -> Document:
     """A change of the plan, its numbers beside those of the plan."""
     change = found.change
+    compared = [
+        _compared(list(rows), least)
+        for _, rows in groupby(found.compared, key=lambda one: (one.block, one.scale))
+    ]
     return {
         "key": change.key,
         "name": change.name,
@@ -537,18 +573,34 @@ def sensitivity_of(found: SensitivityFound, words: Words, least: int) -> Documen
         "endpoints": dict(change.endpoints),
         "missing_data": "" if change.missing is None else change.missing.value,
         "late_entry": "" if change.late_entry is None else change.late_entry.value,
-        "n": found.cohort.table.height,
-        "compared": [
-            {
-                "block": one.block,
-                "scale": one.scale,
-                "planned": effect_of(one.planned, least),
-                "changed": None if one.changed is None else effect_of(one.changed, least),
-            }
-            for one in found.compared
-        ],
+        "n": shown(found.cohort.table.height, least),
+        "compared": [row for rows in compared for row in rows],
         "refused": [{"block": title, "reason": reason} for title, reason in found.refused],
     }
+
+
+def _compared(rows: Sequence[Compared], least: int) -> list[Document]:
+    """The numbers of one analysis beside those under a change.
+
+    Those of groups add up to everybody; those of a model rest on everybody each.
+    """
+    whole = rows[0].scale == RATIO
+    planned = [one.planned for one in rows]
+    changed = [one.changed for one in rows if one.changed is not None]
+    told = [
+        [effect_of(e, least) for e in part] if whole else effects_of(part, least)
+        for part in (planned, changed)
+    ]
+    under = iter(told[1])
+    return [
+        {
+            "block": one.block,
+            "scale": one.scale,
+            "planned": plan,
+            "changed": None if one.changed is None else next(under),
+        }
+        for one, plan in zip(rows, told[0], strict=True)
+    ]
 
 
 def caution_of(caution: Caution) -> Document:

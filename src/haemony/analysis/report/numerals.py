@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from haemony.analysis.report.cells import HIDDEN, Shown
+from haemony.analysis.cells import HIDDEN, Shown
 
 NOT_REACHED = "not reached"
 

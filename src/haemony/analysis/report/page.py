@@ -16,9 +16,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from haemony.analysis.cautions import p_values
+from haemony.analysis.cells import HIDDEN
 from haemony.analysis.evidence import Evidence
 from haemony.analysis.report import numerals
-from haemony.analysis.report.cells import HIDDEN
 from haemony.analysis.report.figures import Figure
 from haemony.analysis.report.pictures import Pictures
 from haemony.analysis.report.values import Document
@@ -241,7 +241,9 @@ def _with_limits(
     if told["value"] is None:
         return effect["note"] or _WITHHELD.get(str(effect["n"])[:1], numerals.NOT_REACHED)
     if told["lower"] is None and told["upper"] is None:
-        return words(told["value"])
+        return (
+            f"{words(told['value'])} ({effect['note']})" if effect["note"] else words(told["value"])
+        )
     limits = numerals.interval(words(told["lower"]), words(told["upper"]))
     return f"{words(told['value'])} ({limits})"
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from haemony.analysis import wording
+from haemony.analysis.cells import HIDDEN, Shown, shown, shown_row, shown_table
 from haemony.analysis.describe import Counts, Numbers, Summary, Variable
 from haemony.analysis.evidence import (
     BaselineFound,
@@ -19,7 +20,6 @@ from haemony.analysis.evidence import (
     ModelFound,
     SurvivalFound,
 )
-from haemony.analysis.report.cells import HIDDEN, Shown, shown, shown_row, shown_table
 from haemony.analysis.report.further import further, regression_of, words_of
 from haemony.analysis.report.values import (
     NOTHING,
@@ -64,9 +64,15 @@ def document(evidence: Evidence) -> Document:
             **asdict(evidence.provenance),
             "in_silico": evidence.provenance.in_silico,
             "sources": [
-                {**asdict(source), "conditions": list(source.conditions), "studied": studied}
-                for source, studied in zip(
+                {
+                    **asdict(source),
+                    "conditions": list(source.conditions),
+                    "patients": patients,
+                    "studied": studied,
+                }
+                for source, patients, studied in zip(
                     evidence.provenance.sources,
+                    brought(evidence),
                     shown_row([s.studied for s in evidence.provenance.sources], least),
                     strict=True,
                 )
@@ -87,13 +93,19 @@ def document(evidence: Evidence) -> Document:
     }
 
 
+def brought(evidence: Evidence) -> tuple[Shown, ...]:
+    """How many patients each source brought to the release, small counts protected."""
+    sizes = [source.patients for source in evidence.provenance.sources]
+    return shown_row(sizes, evidence.protocol.minimum_cell)
+
+
 def encode(document: Document) -> str:
     """The document as text: one document, one sequence of characters."""
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _endpoint(found: EndpointFound, least: int) -> Document:
-    end = found.clock.endpoint
+    end, few = found.clock.endpoint, found.curve.n < least
     return {
         "name": end.name,
         "label": end.label,
@@ -108,11 +120,11 @@ def _endpoint(found: EndpointFound, least: int) -> Document:
             "modelled": found.clock.modelled,
         },
         "outside": shown(found.clock.outside, least),
-        "n": found.curve.n,
+        "n": shown(found.curve.n, least),
         "events": shown(int(found.curve.events), least),
         "missing": found.missing,
-        "median_days": dict(NOTHING) if end.competing else estimate(found.curve.median),
-        "follow_up_days": estimate(found.follow_up.median),
+        "median_days": dict(NOTHING) if end.competing or few else estimate(found.curve.median),
+        "follow_up_days": dict(NOTHING) if few else estimate(found.follow_up.median),
     }
 
 
@@ -126,7 +138,7 @@ def _baseline(found: BaselineFound, least: int) -> Document:
         "comparison": table.comparison.value,
         "ungrouped": table.ungrouped,
         "columns": [
-            {"label": "All", "n": table.n},
+            {"label": "All", "n": shown(table.n, least)},
             *({"label": g[0], "n": n} for g, n in zip(table.groups, sizes, strict=True)),
         ],
         "variables": [
@@ -167,18 +179,24 @@ def _summaries(variable: Variable, closed: Sequence[bool], least: int) -> list[D
     """The overall column and each group's, small counts protected across all of them."""
     columns = (variable.overall, *variable.groups)
     if isinstance(variable.overall, Numbers):
-        return [_numbers(c, shut, least) for c, shut in zip(columns, closed, strict=True)]
+        known = shown_row([c.n for c in columns[1:]], least)
+        sizes = (shown(variable.overall.n, least), *known)
+        return [
+            _numbers(c, shut, n, least) for c, shut, n in zip(columns, closed, sizes, strict=True)
+        ]
     by_level = [[c.counts[i] for c in _counts(columns)] for i in range(len(variable.levels))]
     whole = shown_row([row[0] for row in by_level], least)
     groups = shown_table([row[1:] for row in by_level], least)
+    counted = _counts(columns)
+    sizes = (shown(counted[0].n, least), *shown_row([c.n for c in counted[1:]], least))
     found = []
-    for j, (column, shut) in enumerate(zip(_counts(columns), closed, strict=True)):
+    for j, (column, shut) in enumerate(zip(counted, closed, strict=True)):
         cells = whole if j == 0 else tuple(row[j - 1] for row in groups)
         cells = (HIDDEN,) * len(cells) if shut else cells
         found.append(
             {
-                "n": HIDDEN if shut else column.n,
-                "missing": HIDDEN if shut else column.missing,
+                "n": HIDDEN if shut else sizes[j],
+                "missing": HIDDEN if shut or isinstance(sizes[j], str) else column.missing,
                 "counts": list(cells),
                 "shares": [
                     number(share) if isinstance(cell, int) else None
@@ -193,14 +211,14 @@ def _counts(columns: Sequence[Summary]) -> list[Counts]:
     return [column for column in columns if isinstance(column, Counts)]
 
 
-def _numbers(column: Summary, shut: bool, least: int) -> Document:
+def _numbers(column: Summary, shut: bool, n: Shown, least: int) -> Document:
     if not isinstance(column, Numbers):
         raise TypeError(column)
     few = shut or column.n < least
     values = ("mean", "sd", "median", "lower", "upper")
     return {
-        "n": HIDDEN if shut else shown(column.n, least),
-        "missing": HIDDEN if few else column.missing,
+        "n": HIDDEN if shut else n,
+        "missing": column.missing if isinstance(n, int) and not few else HIDDEN,
         **{name: None if few else number(getattr(column, name)) for name in values},
     }
 
@@ -213,7 +231,7 @@ def _survival(found: SurvivalFound, evidence: Evidence, figure: str, least: int)
         "endpoint": found.clock.name,
         "population": found.block.population,
         "by": list(found.block.by),
-        "n": found.everyone.n,
+        "n": shown(found.everyone.n, least),
         "events": shown(int(found.everyone.events), least),
         "missing": missing_of(found.missing, words_of(evidence)),
         "groups": curve_groups(found.curves, found.block.at, unit, least, found.watched),
@@ -235,7 +253,7 @@ def _model(found: ModelFound, words: Words, figure: str, least: int) -> Document
         "formula": found.formula,
         "ties": fit.ties,
         "strata": labels_of(found.block.strata, words),
-        "n": fit.n,
+        "n": shown(fit.n, least),
         "events": shown(fit.events, least),
         "missing": missing_of(fit.missing, words),
         "coefficients": [

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from haemony.analysis import survival, wording
+from haemony.analysis.cells import HIDDEN, Shown, shown, shown_row, shown_sums
 from haemony.analysis.cohorts import Cohort
-from haemony.analysis.report.cells import HIDDEN, Shown, shown, shown_row
 from haemony.analysis.survival.regression.cox import ChiSquared
 from haemony.model.element import Catalogue
 
@@ -70,25 +71,46 @@ def estimate(found: survival.Estimate) -> Document:
 
 def cohort_of(cohort: Cohort, least: int) -> Document:
     """Who was studied, criterion by criterion."""
-    steps, before = [], cohort.people
-    entering: Shown = before
-    for i, step in enumerate(cohort.steps, 1):
-        small = 0 < step.not_met < least
-        last = i == len(cohort.steps)
-        remaining: Shown = HIDDEN if small and not last else step.remaining
+    not_met = shown_row([step.not_met for step in cohort.steps], least)
+    hidden = [i for i, n in enumerate(not_met) if isinstance(n, str)]
+    steps = []
+    entering: Shown = shown(cohort.people, least)
+    for i, step in enumerate(cohort.steps):
+        between = bool(hidden) and hidden[0] <= i < hidden[-1]
+        remaining: Shown = HIDDEN if between else shown(step.remaining, least)
         steps.append(
             {
                 "label": step.criterion.label,
                 "element": step.criterion.element,
                 "condition": step.criterion.condition.words,
                 "before": entering,
-                "not_met": shown(step.not_met, least),
+                "not_met": not_met[i],
                 "missing": step.missing,
                 "remaining": remaining,
             }
         )
         entering = remaining
-    return {"people": cohort.people, "steps": steps, "n": cohort.table.height}
+    return {
+        "people": shown(cohort.people, least),
+        "steps": steps,
+        "n": shown(cohort.table.height, least),
+    }
+
+
+def ways(events: pl.DataFrame, least: int) -> dict[tuple[str, str | None], Shown]:
+    """How many took each way from state to state; to None is to stay.
+
+    Who enters a state leaves it or stays, so what goes in gives back what goes out.
+
+    Args:
+        events: from, to and count.
+        least: the smallest count that is written.
+    """
+    counts = {(a, b): int(n) for a, b, n in events.select("from", "to", "count").iter_rows()}
+    states = dict.fromkeys(a for a, _ in counts)
+    leaving = [[way for way in counts if way[0] == state] for state in states]
+    balance = [[way for way in counts if state in way] for state in states]
+    return shown_sums(counts, [*leaving, *balance], least)
 
 
 def labels_of(names: Sequence[str], words: Words) -> list[str]:
@@ -102,7 +124,7 @@ def at_risk(curve: survival.Curve | survival.Incidence, time: float) -> int:
     return int(curve.n_risk[position]) if position < len(curve.times) else 0
 
 
-def _at(curve: survival.Curve, time: float, days: float, least: int) -> Document:
+def _at(curve: survival.Curve, time: float, days: float, least: int, *, counted: bool) -> Document:
     position = int(np.searchsorted(curve.times, days, side="right")) - 1
     known = days <= curve.times[-1] or curve.survival[-1] == 0
 
@@ -114,7 +136,7 @@ def _at(curve: survival.Curve, time: float, days: float, least: int) -> Document
     return {
         "time": time,
         "days": number(days),
-        "n_risk": shown(at_risk(curve, days), least),
+        "n_risk": shown(at_risk(curve, days), least) if counted else HIDDEN,
         "survival": value(curve.survival),
         "lower": value(curve.lower),
         "upper": value(curve.upper),
@@ -160,7 +182,9 @@ def curve_groups(
             "events": died if isinstance(n, int) else HIDDEN,
             "median_days": estimate(curve.median) if curve.n >= least else NOTHING,
             "follow_up_days": told if curve.n >= least else NOTHING,
-            "at": [_at(curve, t, t * unit, least) for t in at] if curve.n >= least else [],
+            "at": [_at(curve, t, t * unit, least, counted=isinstance(n, int)) for t in at]
+            if curve.n >= least
+            else [],
         }
         for curve, n, died, told in zip(curves, sizes, events, follow_up, strict=True)
     ]

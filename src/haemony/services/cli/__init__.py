@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -32,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog="Exit codes: 0 done · 1 findings that block · 2 wrong use · 3 refused by policy · "
-    "4 environment. Every command takes --json and --help.",
+    "4 environment · 130 stopped by Ctrl-C. Every command takes --json and --help.",
 )
 demo.add_to(app)
 workspaces.add_to(app)
@@ -55,6 +62,36 @@ def main(arguments: list[str] | None = None) -> None:
     """
     given = sys.argv[1:] if arguments is None else arguments
     output = Output(json="--json" in given)
+    with _listening() as stop:
+        _run(given, output, stop)
+
+
+@dataclass
+class _Stop:
+    """Whether somebody pressed Ctrl-C; libraries may turn that into faults of their own."""
+
+    asked: bool = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _listening() -> Iterator[_Stop]:
+    """Hear Ctrl-C while a command runs, where signals can be heard."""
+    stop = _Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run(given: list[str], output: Output, stop: _Stop) -> None:
     try:
         outcome = app(given, standalone_mode=False, prog_name="haemony")
     except HaemonyError as fault:
@@ -64,10 +101,13 @@ def main(arguments: list[str] | None = None) -> None:
         if message := fault.format_message().strip():
             output.fail(f"{message} `--help` shows how.", Exit.USAGE)
         sys.exit(Exit.USAGE)
-    except (typer.Abort, KeyboardInterrupt):
-        output.fail("stopped; nothing was published", Exit.ENVIRONMENT)
-        sys.exit(Exit.ENVIRONMENT)
+    except KeyboardInterrupt:
+        _stopped(output, Exit.INTERRUPTED)
+    except typer.Abort:
+        _stopped(output, Exit.INTERRUPTED if stop.asked else Exit.ENVIRONMENT)
     except Exception as fault:  # noqa: BLE001 the last line of defence: no cell value may leave
+        if stop.asked:
+            _stopped(output, Exit.INTERRUPTED)
         where = traceback.extract_tb(fault.__traceback__)[-1]
         name = type(fault).__name__
         text = (
@@ -76,4 +116,11 @@ def main(arguments: list[str] | None = None) -> None:
         text += f"{where.filename.rpartition('/')[2]}); nothing was published. Please report it"
         output.fail(text, Exit.ENVIRONMENT)
         sys.exit(Exit.ENVIRONMENT)
+    if outcome == Exit.INTERRUPTED:
+        _stopped(output, Exit.INTERRUPTED)
     sys.exit(outcome if isinstance(outcome, int) else Exit.DONE)
+
+
+def _stopped(output: Output, code: Exit) -> NoReturn:
+    output.fail("stopped; nothing is left half done", code)
+    sys.exit(code)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from haemony.analysis import survival
+from haemony.analysis.cells import HIDDEN, shown
 from haemony.analysis.evidence import LandmarkFound, SurvivalFound
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
@@ -72,7 +73,7 @@ def kaplan_meier(found: SurvivalFound, result: Document, unit: TimeUnit, least: 
         if curve.n >= least
     ]
     if len(drawn) <= TOGETHER:
-        spec = _overlay([curve for curve, _ in drawn], found.clock.label, axis, least)
+        spec = _overlay(drawn, found.clock.label, axis, least)
         how = "Curves with 95% confidence bands and numbers at risk"
     else:
         spec = _panels(drawn, found.everyone, axis, least)
@@ -89,7 +90,11 @@ def kaplan_meier(found: SurvivalFound, result: Document, unit: TimeUnit, least: 
 def from_landmark(found: LandmarkFound, result: Document, unit: TimeUnit, least: int) -> Sketch:
     """Survival from a landmark on, exposed and unexposed."""
     axis = Axis.of(found.everyone, unit, found.block.until, least)
-    drawn = [curve for curve in found.curves if curve.n >= least]
+    drawn = [
+        (curve, group)
+        for curve, group in zip(found.curves, result["groups"], strict=True)
+        if curve.n >= least
+    ]
     label = found.clock.label
     medians = "; ".join(
         f"{group['label']}: {numerals.count(group['n'])} patients, median "
@@ -101,9 +106,11 @@ def from_landmark(found: LandmarkFound, result: Document, unit: TimeUnit, least:
     return Sketch(result["figure"].removeprefix("figures/"), alt, spec)
 
 
-def _overlay(curves: Sequence[survival.Curve], label: str, axis: Axis, least: int) -> Spec:
+def _overlay(
+    drawn: Sequence[tuple[survival.Curve, Document]], label: str, axis: Axis, least: int
+) -> Spec:
     layers: list[Spec] = []
-    for i, curve in enumerate(curves):
+    for i, (curve, _) in enumerate(drawn):
         points = _points(curve, axis, least, WIDTH)
         color, dash = SERIES[i], DASHES[i]
         layers += [
@@ -112,17 +119,17 @@ def _overlay(curves: Sequence[survival.Curve], label: str, axis: Axis, least: in
             _ticks(curve, axis, least, WIDTH, color, title=label),
         ]
     layers.append(text_mark([{}], "At risk", -58, HEIGHT + 62, align="right", weight="bold"))
-    for i, curve in enumerate(curves):
+    for i, (curve, group) in enumerate(drawn):
         y = HEIGHT + 62 + ROW * (i + 1)
         name = EVERYBODY if curve.group == "all" else curve.group
         layers += [
             text_mark([{}], name, -58, y, align="right"),
             _sample(-52, y, SERIES[i], DASHES[i]),
-            _numbers_at_risk(curve, axis, least, y),
+            _numbers_at_risk(curve, group, axis, least, y),
         ]
-    if not curves:
+    if not drawn:
         layers.append(text_mark([{}], "Too few patients to draw", 0, HEIGHT / 2))
-    longest = max((len(curve.group) for curve in curves), default=0)
+    longest = max((len(curve.group) for curve, _ in drawn), default=0)
     room = {"left": 8 + longest, "right": 12, "top": 8, "bottom": 8}
     return {"width": WIDTH, "height": HEIGHT, "layer": layers, "padding": room}
 
@@ -155,7 +162,7 @@ def _panels(
                     _line(whole, sparse, MUTED, [3, 3], thickness=1.2),
                     _line(points, sparse, SERIES[0], [1, 0]),
                     _ticks(curve, sparse, least, width, SERIES[0], size=5),
-                    _numbers_at_risk(curve, sparse, least, height + 32),
+                    _numbers_at_risk(curve, group, sparse, least, height + 32),
                 ],
             }
         )
@@ -269,12 +276,25 @@ def _ticks(
     }
 
 
-def _numbers_at_risk(curve: survival.Curve, axis: Axis, least: int, y: float) -> Spec:
-    counts = [at_risk(curve, tick * axis.unit.days) for tick in axis.ticks]
-    rows = [
-        {"t": tick, "n": f"<{least}" if 0 < n < least else f"{n:,}"}
-        for tick, n in zip(axis.ticks, counts, strict=True)
+def numbers_at_risk(
+    curve: survival.Curve | survival.Incidence,
+    group: Document,
+    ticks: Sequence[float],
+    unit: TimeUnit,
+    least: int,
+) -> list[Document]:
+    """What stands below each tick; only dots where the group's size is hidden."""
+    counts = [at_risk(curve, tick * unit.days) for tick in ticks]
+    told = [
+        numerals.count(shown(n, least) if isinstance(group["n"], int) else HIDDEN) for n in counts
     ]
+    return [{"t": tick, "n": n} for tick, n in zip(ticks, told, strict=True)]
+
+
+def _numbers_at_risk(
+    curve: survival.Curve, group: Document, axis: Axis, least: int, y: float
+) -> Spec:
+    rows = numbers_at_risk(curve, group, axis.ticks, axis.unit, least)
     return {
         "data": {"values": rows},
         "mark": {"type": "text", "color": INK, "fontSize": 12},

@@ -8,7 +8,7 @@ from haemony.analysis import survival
 from haemony.analysis.evidence import CompetingFound
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
-from haemony.analysis.report.figures.curves import STEPS, TOGETHER
+from haemony.analysis.report.figures.curves import STEPS, TOGETHER, numbers_at_risk
 from haemony.analysis.report.figures.drawing import (
     DASHES,
     INK,
@@ -18,7 +18,7 @@ from haemony.analysis.report.figures.drawing import (
     text_mark,
     wrapped,
 )
-from haemony.analysis.report.values import Document, at_risk
+from haemony.analysis.report.values import Document
 
 _WIDTH, _HEIGHT, _ROW = 300, 230, 20
 
@@ -35,8 +35,7 @@ def incidence(found: CompetingFound, result: Document, unit: TimeUnit, least: in
     ticks = _ticks([curve for curve, _ in drawn], unit, found.block.until, least)
     top = _top([curve for curve, _ in drawn], ticks[-1] * unit.days, least)
     panels = [
-        _panel([curve for curve, _ in drawn], j, state, ticks, top, unit, least)
-        for j, state in enumerate(result["states"])
+        _panel(drawn, j, state, ticks, top, unit, least) for j, state in enumerate(result["states"])
     ]
     last = [
         f"{group['label']}: "
@@ -64,7 +63,7 @@ def _ticks(
 
 
 def _panel(
-    curves: list[survival.Incidence],
+    drawn: list[tuple[survival.Incidence, Document]],
     kind: int,
     state: str,
     ticks: tuple[float, ...],
@@ -79,7 +78,7 @@ def _panel(
         "axis": {"values": list(ticks), "title": unit.value.capitalize(), "format": ",~f"},
     }
     layers: list[Spec] = []
-    for i, curve in enumerate(curves):
+    for i, (curve, _) in enumerate(drawn):
         points = _points(curve, kind, ticks[-1], unit, least)
         layers += [
             {
@@ -105,13 +104,13 @@ def _panel(
             },
         ]
     if kind == 0:
-        layers += _at_risk(curves, ticks, unit, least, x)
+        layers += _at_risk(drawn, ticks, unit, least, x)
     title = {"text": wrapped(state, 44)}
     return {"width": _WIDTH, "height": _HEIGHT, "layer": layers, "title": title}
 
 
 def _at_risk(
-    curves: list[survival.Incidence],
+    drawn: list[tuple[survival.Incidence, Document]],
     ticks: tuple[float, ...],
     unit: TimeUnit,
     least: int,
@@ -120,14 +119,10 @@ def _at_risk(
     """Names and numbers at risk, below the first panel: they are those of every kind of event."""
     top = _HEIGHT + 60
     layers = [text_mark([{}], "At risk", -58, top, align="right", weight="bold")]
-    for i, curve in enumerate(curves):
+    for i, (curve, group) in enumerate(drawn):
         y = top + _ROW * (i + 1)
         name = "Everybody" if curve.group == "all" else curve.group
-        counts = [at_risk(curve, tick * unit.days) for tick in ticks]
-        rows = [
-            {"t": tick, "n": f"<{least}" if 0 < n < least else f"{n:,}"}
-            for tick, n in zip(ticks, counts, strict=True)
-        ]
+        rows = numbers_at_risk(curve, group, ticks, unit, least)
         layers += [
             text_mark([{}], name, -58, y, align="right"),
             {

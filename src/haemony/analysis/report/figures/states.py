@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from haemony.analysis.cells import HIDDEN, Shown, shown
 from haemony.analysis.multistate import Scheme
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
@@ -24,6 +25,7 @@ from haemony.analysis.report.figures.drawing import (
     text_mark,
     wrapped,
 )
+from haemony.analysis.report.values import ways
 from haemony.analysis.survival.data.arrays import Floats
 
 BOX = (150, 52)
@@ -94,13 +96,16 @@ def diagram(scheme: Scheme, events: pl.DataFrame, name: str, *, least: int = 0) 
         scheme: the states and the transitions.
         events: of `Histories.events()`: from, to, count, entered, proportion.
         name: the file's name.
-        least: counts below this, other than 0, are not told.
+        least: counts below this, other than 0, are not told, nor what would give them back.
     """
     places = _places(scheme)
+    told = ways(events, least)
+    shut = {state for way, n in told.items() if isinstance(n, str) for state in way}
+    shut -= {arrow.origin for arrow in scheme.transitions} - {a.target for a in scheme.transitions}
     entered = dict(events.select("from", "entered").unique().rows())
     taken = {
-        (a, b): (n, p)
-        for a, b, n, p in events.select("from", "to", "count", "proportion").rows()
+        (a, b): (told[a, b], _part(told[a, b], None if a in shut else share))
+        for a, b, share in events.select("from", "to", "proportion").rows()
         if b is not None
     }
     width = max(x for x, _ in places.values()) + BOX[0] / 2 + 8
@@ -112,17 +117,19 @@ def diagram(scheme: Scheme, events: pl.DataFrame, name: str, *, least: int = 0) 
     layers: list[Spec] = []
     words: list[Spec] = []
     for arrow in scheme.transitions:
-        count, proportion = taken[arrow.origin, arrow.target]
+        count, part = taken[arrow.origin, arrow.target]
         route = _route(scheme, placed, arrow.origin, arrow.target)
         layers += _arrow(route, frame)
-        words += _tag(route, f"{_told(count, least)} ({_part(count, proportion, least)})", frame)
+        words += _tag(route, f"{numerals.count(count)} ({part})", frame)
     boxes = [
         mark
         for i, state in enumerate((*scheme.transient, *scheme.absorbing))
-        for mark in _box(state, _told(entered[state], least), placed[state], i, frame)
+        for mark in _box(
+            state, _entered(entered[state], state in shut, least), placed[state], i, frame
+        )
     ]
     said = "; ".join(
-        f"{arrow.origin} to {arrow.target} {_told(taken[arrow.origin, arrow.target][0], least)}"
+        f"{arrow.origin} to {arrow.target} {numerals.count(taken[arrow.origin, arrow.target][0])}"
         for arrow in scheme.transitions
     )
     alt = f"States and transitions of {scheme.name}, with numbers of patients. {said}."
@@ -213,12 +220,13 @@ def _apart(wanted: Sequence[float]) -> list[float]:
     return places
 
 
-def _told(count: int, least: int) -> str:
-    return f"<{least}" if 0 < count < least else numerals.count(count)
+def _entered(count: int, shut: bool, least: int) -> str:
+    told = shown(count, least)
+    return numerals.count(HIDDEN if shut and isinstance(told, int) else told)
 
 
-def _part(count: int, proportion: float | None, least: int) -> str:
-    return "–" if 0 < count < least else numerals.share(proportion)
+def _part(count: Shown, proportion: float | None) -> str:
+    return "–" if isinstance(count, str) else numerals.share(proportion)
 
 
 def _places(scheme: Scheme) -> dict[str, tuple[float, float]]:
