@@ -449,6 +449,26 @@ def test_the_lasso_meets_the_conditions_of_its_optimum() -> None:
         assert np.all(np.abs(slope[~kept]) <= size + 1e-8)
 
 
+@pytest.mark.parametrize("mix", [1.0, 0.5])
+def test_the_penalty_counts_a_patient_of_weight_two_twice(mix: float) -> None:
+    """A path with whole weights is that of the rows repeated, as glmnet's scale has it."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(60, 3)) * [1, 40, 0.1] + [0, 7, 5]
+    days, died = np.ceil(20 * rng.exponential(np.exp(-x[:, 0]))), rng.random(60) < 0.7
+    often = rng.integers(1, 5, 60)
+    rows = np.repeat(np.arange(60), often)
+
+    weighted = elastic_net(
+        survival.Surv.right(days, died), covariates=x, weights=often, mix=mix, steps=6
+    )
+    repeated = elastic_net(
+        survival.Surv.right(days[rows], died[rows]), covariates=x[rows], mix=mix, steps=6
+    )
+
+    assert weighted.penalties == pytest.approx(repeated.penalties, rel=1e-10)
+    assert weighted.coefficients == pytest.approx(repeated.coefficients, abs=1e-9)
+
+
 def test_the_choice_depends_on_the_seed_alone() -> None:
     """Two runs with one seed choose alike; free coefficients are always in."""
     table = patients().with_columns(noise=pl.Series([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]))

@@ -247,7 +247,9 @@ def fine_gray(
             "finegray"; "model" is the inverse information.
         ties: Breslow's or Efron's treatment; the convention's own by default.
         censoring_by: a column, or (n,) labels, within which alone censoring is alike (`cengroup` of
-            `crr`, `strata()` in a `finegray` formula).
+            `crr`, `strata()` in a `finegray` formula). The variance of Fine and Gray then counts
+            the events of all groups in the baseline hazard, as their formula has it; `crr` counts
+            those of one group alone, so its standard errors are a little different.
         covariates: (n, p) numbers, when a `Surv` is given.
         names: (p,) names of these covariates.
         strata: (n,) labels, when a `Surv` is given.

@@ -245,7 +245,7 @@ def elastic_net(
     """Fit a path of Cox models with an elastic-net penalty, and choose one by cross-validation.
 
     Defaults are those of R's glmnet: Breslow's ties, 100 penalties down to 1e-4 of the first (1e-2
-    with fewer rows than covariates), covariates scaled to variance one.
+    with fewer rows than covariates), covariates scaled to (weighted) variance one.
 
     Args:
         formula: as for `cox`, with strata and offset; or a `Surv`.
@@ -308,8 +308,12 @@ def elastic_net(
 
 
 def _scaled(data: CoxData, ties: Ties) -> Scaled:
+    """Scaled by the weighted spread of the covariates: a weight of two is two patients."""
     sets = RiskSets.of(data.response, data.strata.codes)
-    return Scaled.of(data, ties, sets, spread=data.x.std(axis=0))
+    share = data.weights / data.weights.sum()
+    variance = share @ (data.x - share @ data.x) ** 2
+    spread = np.where(data.columns.span > 0, np.sqrt(variance), 0.0)
+    return Scaled.of(data, ties, sets, spread=spread)
 
 
 def _problem(likelihood: PartialLikelihood, factor: Floats, mix: float) -> Problem:
