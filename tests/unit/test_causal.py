@@ -282,18 +282,17 @@ class TestTimes:
     @pytest.mark.parametrize("analysis", ANALYSES)
     @pytest.mark.parametrize("times", [float("nan"), -1, "30", None, [], [20, None]])
     def test_no_time_is_refused_with_the_last_follow_up(self, analysis: str, times: object) -> None:
-        """Missing, negative, words, nothing: the answer names until when there is one."""
-        last = "1451" if analysis == "standardise" else "1171"
-
-        with pytest.raises(BadCovariate, match=f"give numbers from 0 to {last}, the last follow"):
+        """Missing, negative, words, nothing: the answer names what would be one."""
+        with pytest.raises(BadCovariate, match="give numbers from 0 on, no later than the last"):
             self.ask(analysis, times)
 
     @pytest.mark.parametrize("analysis", ANALYSES)
     @pytest.mark.parametrize("times", [1e5, float("inf")])
     def test_beyond_follow_up_is_refused(self, analysis: str, times: float) -> None:
         """So is a time after the last one of a treatment, and infinity."""
-        with pytest.raises(BeyondFollowUp, match=r"choose a horizon of at most 1\d\d1"):
+        with pytest.raises(BeyondFollowUp, match="choose an earlier one") as fault:
             self.ask(analysis, times)
+        assert fault.value.last == (1451 if analysis == "standardise" else 1171)
 
     def test_a_treatment_is_followed_no_longer_than_its_patients(self) -> None:
         """Doubly robust: the other arm's follow-up does not lend itself."""
@@ -304,8 +303,9 @@ class TestTimes:
             died=pl.when((pl.col("arm") == 1) & (pl.col("days") > 199)).then(0).otherwise("died"),
         )
 
-        with pytest.raises(BeyondFollowUp, match="'arm=1' \\(last time 200\\)"):
+        with pytest.raises(BeyondFollowUp, match="the horizon 500 lies beyond") as fault:
             self.ask("doubly_robust", 500, table)
+        assert (fault.value.group, fault.value.last) == ("arm=1", 200)
 
     def test_where_all_have_died_every_time_is_known(self) -> None:
         """Nobody is left in either arm: survival afterwards is zero, not unknown."""

@@ -159,8 +159,9 @@ def test_time_lived_and_lost_add_up_to_the_horizon() -> None:
 def test_the_horizon_is_the_shortest_follow_up_by_default() -> None:
     """One arm is watched for 15 days and the other for 20; a longer horizon must be known."""
     assert restricted_mean("Surv(days, died) ~ arm", patients()).tau == 15
-    with pytest.raises(BeyondFollowUp, match="arm=a"):
+    with pytest.raises(BeyondFollowUp, match="the horizon 18 lies beyond") as fault:
         restricted_mean("Surv(days, died) ~ arm", patients(), tau=18)
+    assert fault.value.group == "arm=a"
     with pytest.raises(BadCovariate, match="positive time"):
         restricted_mean("Surv(days, died) ~ arm", patients(), tau=-1)
 

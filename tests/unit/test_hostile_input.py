@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -10,9 +11,13 @@ import polars as pl
 import pytest
 
 from haemony.analysis import causal, genomics, multistate, pooling, prediction, survival
-from haemony.analysis.survival import BadCovariate, BadFormula, BadResponse
+from haemony.analysis.prediction import BadRisks, trees
+from haemony.analysis.protocol import TimeUnit
+from haemony.analysis.report.figures.curves import STEPS, ticks_to
+from haemony.analysis.survival import BadCovariate, BadFormula, BadResponse, NothingToAnalyse
 from haemony.analysis.survival.data.response import distinct
 from haemony.analysis.survival.intervals import normal_quantile
+from haemony.analysis.survival.regression.elastic_net import _by_signs
 
 NO_COUNTS = (-1, 1.5, math.nan, "3", None, True, [1])
 
@@ -320,3 +325,260 @@ def test_columns_that_no_analysis_reads_are_named(
     """Lists, records, bytes, spans of time and objects are neither numbers nor groups."""
     with pytest.raises(survival.BadTable, match="'site' is of type"):
         ask(patients().with_columns(values.alias("site")))
+
+
+def test_a_text_of_many_levels_is_penalised_in_seconds() -> None:
+    """A stray word turns a number into a category per patient; the path is found all the same."""
+    words = patients(150).with_columns(wbc=pl.col("wbc") + pl.col("row") / 150)
+    words = words.with_columns(pl.col("wbc").cast(pl.String))
+
+    began = time.process_time()
+    found = survival.elastic_net("Surv(days, died) ~ age + arm + wbc", words, steps=12)
+
+    assert time.process_time() - began < 20
+    assert len(found.names) > 140
+    assert np.isfinite(found.coefficients).all()
+    assert np.diff(found.log_likelihood).min() > -1e-9
+
+
+def test_the_search_among_signs_ends_where_sweeps_would() -> None:
+    """Each coefficient of the quadratic's lowest point is best beside the others."""
+    rng = np.random.default_rng(4)
+    root = rng.normal(size=(60, 40))
+    square, target = root.T @ root / 60, rng.normal(size=40)
+    lasso, ridge = np.where(np.arange(40) < 3, 0.0, 0.2), np.full(40, 0.01)
+
+    found = _by_signs(square, target, np.zeros(40), lasso, ridge)
+
+    assert found is not None
+    slope = target - square @ found - ridge * found
+    assert np.abs(slope[found == 0]).max() <= 0.2
+    assert slope[found != 0] == pytest.approx((lasso * np.sign(found))[found != 0], abs=1e-12)
+    assert 0 < np.count_nonzero(found) < 40
+
+
+def test_a_covariate_that_decides_the_time_is_refused_by_the_lasso() -> None:
+    """Small penalties would let hazards run beyond any number; a larger one is fitted."""
+    table = patients().with_columns(age=-pl.col("days"))
+
+    with pytest.raises(NothingToAnalyse, match=r"order of the events .* raise `smallest`"):
+        survival.elastic_net("Surv(days, died) ~ age + wbc", table, smallest=1e-7)
+    found = survival.elastic_net("Surv(days, died) ~ age + wbc", table, smallest=0.05)
+    assert np.isfinite(found.coefficients).all()
+
+
+def test_nothing_to_penalise_is_said() -> None:
+    """A column of one level leaves the lasso without a covariate."""
+    with pytest.raises(NothingToAnalyse, match="no covariate varies"):
+        survival.elastic_net("Surv(days, died) ~ one", patients().with_columns(one=pl.lit("x")))
+
+
+@pytest.mark.parametrize("term", ["one", "C(one)", "C(two)"])
+def test_a_term_of_one_level_does_not_drop_out_without_a_word(term: str) -> None:
+    """It has no coefficient, and the notes say why."""
+    table = patients().with_columns(one=pl.lit("x"), two=pl.lit(2))
+
+    for fit in (
+        survival.cox(f"Surv(days, died) ~ age + {term}", table),
+        survival.fine_gray(f"Surv(days, cause) ~ age + {term}", table, cause="1"),
+        causal.propensity(f"arm ~ age + {term}", table),
+    ):
+        said = f"{term} has one level among the patients analysed, and so no coefficient"
+        assert said in fit.notes
+
+
+def test_numbers_without_squares_are_refused_by_every_regression() -> None:
+    """The logistic regression names the column as the Cox model does."""
+    table = patients().with_columns(age=pl.when(pl.col("row") == 3).then(1e308).otherwise("age"))
+
+    for ask in (
+        lambda: causal.propensity("arm ~ age", table),
+        lambda: survival.cox("Surv(days, died) ~ age", table),
+    ):
+        with pytest.raises(BadCovariate, match="'age' has numbers beyond 1e\\+100"):
+            ask()
+
+
+def test_what_cannot_be_predicted_from_is_left_open() -> None:
+    """Who lacks a value is not foretold from a column that no regression takes."""
+    table = patients().with_columns(
+        gap=pl.when(pl.col("row") % 4 > 0).then("wbc"),
+        age=pl.when(pl.col("row") == 3).then(1e308).otherwise("age"),
+    )
+
+    found = pooling.missingness(table, ["gap", "age"], "Surv(days, died)").frame
+
+    assert found["predictable"].to_list() == [None]
+
+
+def test_who_lacks_a_value_is_foretold_from_the_other_columns() -> None:
+    """The c-statistic is that of the logistic regression of lacking it."""
+    table = patients().with_columns(gap=pl.when(pl.col("age") > 40).then("wbc"))
+
+    found = pooling.missingness(table, ["gap", "age", "arm"], "Surv(days, died)").frame
+
+    assert found["predictable"][0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("value", [1e60, 1e-60])
+def test_weights_without_squares_are_refused_by_every_analysis(value: float) -> None:
+    """Under the name of their column."""
+    heavy = patients().with_columns(heavy=pl.lit(value))
+
+    for ask in (
+        lambda: survival.cox("Surv(days, died) ~ age + cluster(site)", heavy, weights="heavy"),
+        lambda: survival.kaplan_meier("Surv(days, died) ~ 1", heavy, weights="heavy"),
+        lambda: survival.elastic_net("Surv(days, died) ~ age", heavy, weights="heavy"),
+    ):
+        with pytest.raises(BadCovariate, match="'heavy' are so large or so small"):
+            ask()
+
+
+@pytest.mark.parametrize("end", [math.inf, -math.inf])
+def test_an_infinite_event_is_not_passed_on(end: float) -> None:
+    """Cutting follow-up refuses it, as the analyses would."""
+    table = patients().with_columns(died=pl.lit(end))
+    events = pl.DataFrame({"row": [1], "time": [20.0]})
+
+    for ask in (
+        lambda: survival.split(table, "Surv(days, died)", at=[150]),
+        lambda: survival.merge_events(table, "Surv(days, died)", {"late": "wbc"}),
+        lambda: survival.recurrent(table, "Surv(days, died)", events, patient="row"),
+    ):
+        with pytest.raises(BadResponse, match="'died' is infinite, or nearly so, in 60 rows"):
+            ask()
+
+
+def test_what_is_not_known_is_null_in_intervals() -> None:
+    """Whatever it was in the tables given."""
+    nobody = {name: column.to_numpy() for name, column in patients().to_dict().items()}
+    nobody["age"] = np.full(60, math.nan)
+    told = {"row": np.arange(60), "time": np.full(60, 20.0), "value": np.full(60, math.nan)}
+
+    cut = survival.split(nobody, "Surv(days, died)", at=[150]).table
+    merged = survival.merge_events(nobody, "Surv(days, died)", {"blast": told}, patient="row").table
+
+    assert cut["age"].null_count() == cut.height
+    assert merged["blast"].null_count() == merged.height
+
+
+def test_folds_in_which_nobody_can_be_compared_print_no_nan() -> None:
+    """A concordance that no pair tells is unknown."""
+    table = pl.DataFrame({"days": [5.0, 4, 3, 2], "died": [0, 1, 0, 1], "x": [1.0, 2, 4, 3]})
+    fit = survival.cox("Surv(days, died) ~ x", table)
+
+    found = survival.cross_validate(fit, [0, 1, 2, 3])
+
+    assert math.isnan(found.concordance)
+    assert "left out = unknown: no pair can be compared" in str(found)
+    assert "nan" not in str(found)
+
+
+def test_a_horizon_beyond_follow_up_tells_of_no_patient() -> None:
+    """Neither the last time nor the name of the group is in the words; both are at hand."""
+    table = patients().with_columns(site=pl.lit("Geheimnis"), days=pl.col("days") + 0.125)
+
+    with pytest.raises(survival.BeyondFollowUp) as fault:
+        survival.restricted_mean("Surv(days, died) ~ site", table, tau=5000)
+
+    assert "Geheimnis" not in str(fault.value)
+    assert ".125" not in str(fault.value)
+    assert "the table of kaplan_meier by the same groups" in str(fault.value)
+    assert fault.value.group == "site=Geheimnis"
+    assert fault.value.last == table["days"].max()
+
+
+def test_a_stratum_unknown_tells_of_no_patient() -> None:
+    """The strata that the fit has are in the table of its baseline hazard."""
+    table = patients().with_columns(site=pl.lit("Geheimnis"))
+    fit = survival.cox("Surv(days, died) ~ age + strata(site)", table)
+
+    with pytest.raises(BadCovariate, match="in the table of the fit's baseline_hazard") as fault:
+        fit.predict({"age": [50.0], "site": ["A"]}, [100])
+
+    assert "Geheimnis" not in str(fault.value)
+    assert fit.baseline_hazard()["stratum"].unique().to_list() == ["site=Geheimnis"]
+
+
+@pytest.mark.parametrize(
+    "values", [pl.Series([[1]] * 60), pl.Series([object()] * 60, dtype=pl.Object)]
+)
+def test_courses_are_not_grouped_by_what_no_analysis_reads(values: pl.Series) -> None:
+    """Nor are their patients told apart by it."""
+    scheme = multistate.Scheme.read("", "alive -> dead")
+    table = patients().with_columns(values.alias("site"))
+    moments = [multistate.Moment("dead", "days", status="died")]
+    told = multistate.histories(table, scheme, moments, until="days")
+
+    with pytest.raises(survival.BadTable, match="'site' is of type"):
+        multistate.occupation(told, by="site")
+    with pytest.raises(survival.BadTable, match="'site' is of type"):
+        multistate.histories_from_rows(
+            table.with_columns(origin=pl.lit("alive"), target=pl.lit(None), zero=0.0),
+            scheme,
+            patient="site",
+            origin="origin",
+            target="target",
+            start="zero",
+            stop="days",
+        )
+
+
+def test_far_patients_of_a_penalised_model_have_risks() -> None:
+    """A covariate far from zero shifts the baseline, not the risks; a stray patient's risk is 1."""
+    table = patients().with_columns(pl.col("age") - pl.col("days") / 5)
+    learner = prediction.PenalisedCox("Surv(days, died) ~ age + wbc", folds=3, steps=8)
+    shifted = table.with_columns(pl.col("age") + 1e6)
+    stray = table[:1].with_columns(age=pl.lit(1e9))
+
+    near, far = learner.fit(table), learner.fit(shifted)
+
+    assert far.risk(shifted, [150]) == pytest.approx(near.risk(table, [150]), abs=1e-6)
+    assert set(np.round(near.risk(stray, [150]), 6).ravel()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (lambda: prediction.TreesCox.boosted("Surv(days, died) ~ age", rate=-5), "rate"),
+        (lambda: prediction.TreesCox.boosted("Surv(days, died) ~ age", depth=0), "depth"),
+        (lambda: prediction.TreesCox.boosted("Surv(days, died) ~ age", rounds=0), "rounds"),
+        (lambda: prediction.TreesCox.forest("Surv(days, died) ~ age", trees=1.5), "trees"),
+        (lambda: prediction.TreesCox.forest("Surv(days, died) ~ age", seed=-1), "seed"),
+        (lambda: prediction.Splits.folds(2**70, 2, seed=1), "n"),
+        (lambda: causal.e_value(None), "estimate"),
+    ],
+)
+def test_options_that_another_library_would_stumble_over_are_refused(
+    ask: Callable[[], object], name: str
+) -> None:
+    """Before it is asked."""
+    with pytest.raises(BadCovariate, match=f"'{name}'"):
+        ask()
+
+
+@pytest.mark.skipif(not trees.installed(), reason="xgboost is not installed")
+def test_trees_take_no_infinite_covariate() -> None:
+    """It is named, and so is a column that is not there."""
+    learner = prediction.TreesCox.boosted("Surv(days, died) ~ age", rounds=2)
+
+    with pytest.raises(BadRisks, match="'age' is infinite, or nearly so"):
+        learner.fit(patients().with_columns(age=pl.lit(1e300)))
+    with pytest.raises(survival.UnknownColumn, match="'age'"):
+        learner.fit(patients().drop("age"))
+
+
+def test_the_size_of_tiny_weights_is_that_of_their_ratios() -> None:
+    """Squares of 1e-300 are no numbers."""
+    assert causal.effective_size(np.array([1e-300, 1e-300])) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("unit", list(STEPS))
+@pytest.mark.parametrize("until", [0.1, 9.0, 99999.0, 1e20, 1e308])
+def test_an_axis_has_few_ticks_however_long_it_is(unit: TimeUnit, until: float) -> None:
+    """A plan that asks for curves until the year 99,999 is drawn, too."""
+    ticks = ticks_to(until, unit, 8)
+
+    assert 2 <= len(ticks) <= 9
+    assert ticks[-1] >= until * (1 - 1e-9)
+    assert all(map(math.isfinite, ticks))

@@ -31,6 +31,7 @@ from haemony.analysis.survival.faults import (
     NothingToAnalyse,
 )
 from haemony.analysis.survival.intervals import normal_quantile
+from haemony.analysis.survival.regression.cox_data import check_squares
 from haemony.analysis.survival.regression.newton import check_independent, inverse, solve
 
 MOST_STEPS = 50
@@ -152,11 +153,12 @@ def read_rows(formula: str, table: Tabular, *also: str) -> Rows:
     """
     if not isinstance(formula, str):
         raise BadFormula(str(formula), reason="it is no text")
-    left, tilde, right = formula.partition("~")
+    left, right = formulas.sides(formula) if "~" in formula else ("", "")
     outcome = left.strip().strip("`")
-    if not tilde or not outcome or "Surv(" in left:
+    if not outcome or "Surv(" in left:
         raise BadFormula(formula, reason="its left side must be one true-or-false column")
-    model = formulas.read(f"Surv({outcome}, {outcome}) ~ {right}")
+    response = formulas.quoted(outcome)
+    model = formulas.read(f"Surv({response}, {response}) ~ {right}")
     needed = list(dict.fromkeys([*model.columns, *also]))
     chosen = complete_columns(table, needed)
     kept = ~chosen.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy()
@@ -240,6 +242,7 @@ def fit_logistic(
             f"{outcome!r} is {'always' if share else 'never'} true, so nothing can be explained",
             remedy="check its coding and which rows were left out as incomplete",
         )
+    check_squares(x.min(axis=0), x.max(axis=0), names)
     spread = x.std(axis=0)
     if not np.ptp(x, axis=0).all():
         raise ConstantCovariate([n for n, s in zip(names, np.ptp(x, axis=0), strict=True) if not s])

@@ -74,7 +74,7 @@ def doubly_robust(
     """
     known_choice("conf_type", conf_type, ConfType)
     model = formulas.read(formula)
-    response = ", ".join(model.response)
+    response = ", ".join(map(formulas.quoted, model.response))
     refuse_own(model.columns, (CENSORED,))
     refuse_follow_up(given, model.response)
     others = [formulas.read(f"Surv({response}) ~ {right}") for right in (given, censoring)]
@@ -82,9 +82,9 @@ def doubly_robust(
     whole = complete_columns(table, list(columns))
     rows = whole.drop_nulls()
     outcome = fit_outcome(formula, rows, treatment, ties=ties)
-    score = propensity(f"{treatment} ~ {given}", rows)
+    score = propensity(f"{formulas.quoted(treatment)} ~ {given}", rows)
     left = ~outcome.data.response.died
-    time = model.response[0]
+    time = formulas.quoted(model.response[0])
     followed = rows.with_columns(pl.Series(CENSORED, left))
     names = tuple(outcome.settings)
     arms = followed_to(outcome.data.response, score.treated.astype(np.intp), names)

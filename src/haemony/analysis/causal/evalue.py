@@ -68,7 +68,7 @@ def e_value(
     """
     check_choice(measure, "measure", get_args(Measure))
     given = [value for value in (lower, estimate, upper) if value is not None]
-    if not all(map(_is_ratio, given)) or given != sorted(given):
+    if estimate is None or not all(map(_is_ratio, given)) or given != sorted(given):
         raise BadCovariate(
             "estimate",
             reason="is not a positive ratio between its limits",

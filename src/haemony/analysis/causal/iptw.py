@@ -260,7 +260,7 @@ def iptw(
     treatment = model.covariates[0]
     refuse_own(model.columns, (WEIGHT, ROW))
     refuse_follow_up(given, model.response)
-    score = propensity(f"{treatment} ~ {given}", table, keep=model.response)
+    score = propensity(f"{formulas.quoted(treatment)} ~ {given}", table, keep=model.response)
     weights = score.weights(estimand, stabilised=stabilised, truncate=truncate)
     rows = score.rows.with_columns(
         pl.Series(WEIGHT, weights.values), pl.Series(ROW, np.arange(len(weights.values)))

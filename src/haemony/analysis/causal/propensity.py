@@ -339,6 +339,7 @@ def effective_size(weights: Floats) -> float:
     given = finite(weights, "weights").ravel()
     if not given.any():
         raise BadCovariate("weights", reason="are none, or all 0", remedy="give one per patient")
+    given = given / np.abs(given).max()
     return float(given.sum() ** 2 / (given @ given))
 
 

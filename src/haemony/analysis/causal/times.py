@@ -33,11 +33,10 @@ def within(times: ArrayLike, last: Mapping[str, float], name: str = "times") -> 
     known = given.dtype.kind in "iuf" and given.ndim == 1 and given.size > 0
     wanted = given.astype(np.float64) if known else np.array([np.nan])
     if not (wanted >= 0).all():
-        end = f" to {last[group]:g}, the last follow-up" if np.isfinite(last[group]) else " on"
         raise BadCovariate(
             name,
             reason="holds something that is no time after the origin",
-            remedy=f"give numbers from 0{end}",
+            remedy="give numbers from 0 on, no later than the last follow-up",
         )
     if wanted.max() > last[group] or np.isinf(wanted.max()):
         raise BeyondFollowUp(float(wanted.max()), group=group, last=last[group])

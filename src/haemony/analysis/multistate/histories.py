@@ -19,7 +19,6 @@ from haemony.analysis.survival.data.formula import known_columns, positive_weigh
 from haemony.analysis.survival.data.frames import numbers
 from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST, TIE_TOLERANCE
-from haemony.analysis.survival.data.sample import bounded
 from haemony.analysis.survival.faults import NothingToAnalyse
 
 Texts = NDArray[np.object_]
@@ -191,9 +190,7 @@ class Histories:
     def weighted(self, column: str) -> Histories:
         """The same rows with a covariate as case weights."""
         known_columns([column], self.covariates.columns)
-        return replace(
-            self, weights=bounded(positive_weights(numbers(self.covariates[column]), column))
-        )
+        return replace(self, weights=positive_weights(numbers(self.covariates[column]), column))
 
     def _arrivals(self) -> Integers:
         """(S,) the stays in each state: first rows, and every state that was entered."""

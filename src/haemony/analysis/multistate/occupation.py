@@ -26,7 +26,7 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.steps import Curves
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.formula import groups_of, known_columns
-from haemony.analysis.survival.data.frames import tidy
+from haemony.analysis.survival.data.frames import readable, tidy
 from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST
 from haemony.analysis.survival.data.sample import check_choice
@@ -221,7 +221,7 @@ def occupation(
         )
     check_choice(shares, "shares", get_args(Shares))
     columns = [by] if isinstance(by, str) else list(by)
-    known_columns(columns, told.covariates.columns)
+    readable(told.covariates, known_columns(columns, told.covariates.columns))
     if any(told.covariates[column].null_count() for column in columns):
         raise BadHistory(
             f"{' or '.join(map(repr, columns))} is missing in some patients",

@@ -16,7 +16,7 @@ from haemony.analysis.multistate.histories import (
 )
 from haemony.analysis.multistate.scheme import ARROW, Scheme
 from haemony.analysis.survival.data.formula import known_columns
-from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
+from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, readable
 from haemony.analysis.survival.faults import NothingToAnalyse
 
 
@@ -54,8 +54,7 @@ def histories_from_rows(
     1
     """
     needed = [patient, origin, target, start, stop]
-    known_columns(needed, column_names(table))
-    long = polars_table(table)
+    long = readable(polars_table(table), known_columns(needed, column_names(table)))
     for name in (start, stop):
         values = numeric(long, name)
         long = long.with_columns(

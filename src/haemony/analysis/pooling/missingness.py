@@ -142,10 +142,9 @@ def _predictable(table: pl.DataFrame, lacks: np.ndarray, full: Sequence[str]) ->
     useful = [name for name in full if table[name].n_unique() > 1]
     if not useful:
         return None
-    right = " + ".join(f"`{name}`" for name in useful)
-    response = f"`{useful[0]}`"
+    right = " + ".join(map(formulas.quoted, useful))
     try:
-        design, x = Design.of(formulas.read(f"Surv({response}, {response}) ~ {right}"), table)
+        design, x = Design.of(formulas.read(f"Surv({LACKS}, {LACKS}) ~ {right}"), table)
         return fit_logistic(x, lacks, design.names).discrimination
     except HaemonyError:
         return None

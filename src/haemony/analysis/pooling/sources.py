@@ -181,7 +181,7 @@ def one_stage(
     """
     parts = _Sources.of(formula, table, source)
     noted = _endpoints(tuple(parts.tables), definitions, accept)
-    fit = cox(f"{formula} + strata({source})", parts.whole, ties=ties)
+    fit = cox(f"{formula} + strata({formulas.quoted(source)})", parts.whole, ties=ties)
     separate, lost = parts.fits(formula, ties)
     test = None
     if not lost and len(separate) > 1:
@@ -279,7 +279,7 @@ def leave_one_source_out(
         kept = [part for name, part in parts.tables.items() if name != label]
         if not kept:
             continue
-        fit = cox(f"{formula} + strata({source})", pl.concat(kept), ties=ties)
+        fit = cox(f"{formula} + strata({formulas.quoted(source)})", pl.concat(kept), ties=ties)
         rows.append(
             fit.table().select(
                 pl.lit(label, dtype=pl.String).alias("left_out"),
@@ -305,7 +305,8 @@ class _Sources:
         needed = [*formulas.read(formula).columns, source]
         known = formulas.known_columns(list(dict.fromkeys(needed)), column_names(table))
         whole = polars_table(table, known)
-        data = formulas.complete(f"{formula} + strata({source})", whole, penalised=True)
+        parted = f"{formula} + strata({formulas.quoted(source)})"
+        data = formulas.complete(parted, whole, penalised=True)
         labels = data.table[source].cast(pl.String)
         tables = {
             str(label): data.table.filter(labels == label)

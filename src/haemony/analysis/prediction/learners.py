@@ -19,12 +19,20 @@ from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import beside_covariates, complete, groups_of, read
+from haemony.analysis.survival.data.formula import (
+    beside_covariates,
+    complete,
+    groups_of,
+    quoted,
+    read,
+    sides,
+)
 from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.elastic_net import Choice, ElasticNet, elastic_net
+from haemony.analysis.survival.regression.new_patients import FARTHEST
 
 
 @runtime_checkable
@@ -93,7 +101,7 @@ class CoxModel:
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) one minus survival; NaN for incomplete rows and strata the fit never saw."""
         wanted = times_asked(times)
-        relative, stratum = np.exp(self.score(table)), self._stratum(table)
+        relative, stratum = _relative(self.score(table)), self._stratum(table)
         hazard = np.full((len(self.fit.data.strata.labels) + 1, wanted.size), np.nan)
         for code in range(len(hazard) - 1):
             at, total = self.cumulative(code)
@@ -165,8 +173,10 @@ class PenalisedCox:
             seed=self.seed,
         )
         data = complete(self.formula, table)
-        times, hazard = breslow(data.response, net.score(data.table, self.choice))
-        return PenalisedModel(net, self.choice, times, hazard)
+        score = net.score(data.table, self.choice)
+        centre = float(score.mean())
+        times, hazard = breslow(data.response, score - centre)
+        return PenalisedModel(net, self.choice, centre, times, hazard)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,12 +186,14 @@ class PenalisedModel:
     Attributes:
         net: the path of models.
         choice: which of them.
+        centre: the mean linear predictor of those fitted, around which patients score.
         times: (K,) ends of follow-up.
         hazard: (K,) cumulative hazard by then of a patient whose score is zero.
     """
 
     net: ElasticNet
     choice: Choice
+    centre: float
     times: Floats
     hazard: Floats
 
@@ -191,7 +203,7 @@ class PenalisedModel:
         score = np.full(table.height, np.nan)
         if whole.any():
             score[whole] = self.net.score(table.filter(pl.Series(whole)), self.choice)
-        return score
+        return score - self.centre
 
     def risk(self, table: pl.DataFrame, times: ArrayLike) -> Floats:
         """(m, T) one minus survival; NaN for incomplete rows."""
@@ -239,7 +251,7 @@ class RandomEffectsCox:
         carried = table.select(self.paired).to_numpy().astype(np.float64).round()
         both = np.triu(carried.T @ carried, k=1)
         return [
-            f"`{self.paired[a]}`:`{self.paired[b]}`"
+            f"{quoted(self.paired[a])}:{quoted(self.paired[b])}"
             for a, b in np.argwhere(both >= max(self.together, 1))
         ]
 
@@ -273,11 +285,11 @@ class CauseSpecificCox:
             raise BadFormula(
                 self.formula, reason=f"its event is never {self.cause!r} among those analysed"
             )
-        right = self.formula.partition("~")[2]
+        left, right = quoted(model.response[0]), sides(self.formula)[1]
         fits = []
         for kind in range(1, len(data.response.states) + 1):
             event = pl.Series(EVENT, data.response.event == kind)
-            formula = f"Surv({model.response[0]}, {EVENT}) ~ {right}"
+            formula = f"Surv({left}, {EVENT}) ~ {right}"
             fits.append(CoxModel(cox(formula, data.table.with_columns(event))))
         return CauseSpecificModel(tuple(fits), data.response.states.index(self.cause))
 
@@ -386,7 +398,12 @@ def risk_of_scores(score: Floats, at: Floats, hazard: Floats, times: ArrayLike) 
     """(m, T) risks of scores (m,) by times (T,), given a cumulative hazard (K,) at times (K,)."""
     wanted = times_asked(times)
     baseline = np.concatenate([[0.0], hazard])[np.searchsorted(at, wanted, side="right")]
-    return np.asarray(-np.expm1(-np.exp(score)[:, None] * baseline))
+    return np.asarray(-np.expm1(-_relative(score)[:, None] * baseline))
+
+
+def _relative(score: Floats) -> Floats:
+    """(m,) relative hazards of scores (m,), held to what a number holds: then risks are 1."""
+    return np.exp(np.minimum(score, FARTHEST / 2))
 
 
 def predictable(design: Design | None, table: pl.DataFrame) -> Flags:

@@ -18,6 +18,7 @@ from haemony.analysis.prediction.faults import BadSplits
 from haemony.analysis.survival.data.arrays import Integers
 from haemony.analysis.survival.data.given import generator, number, whole_number
 
+MOST_ROWS = 10**9
 Kind = Literal["folds", "holdouts", "bootstraps", "sources"]
 KINDS = ("folds", "holdouts", "bootstraps", "sources")
 
@@ -76,7 +77,7 @@ class Splits:
         >>> sorted(len(part.test) for part in Splits.folds(10, 3, seed=1).parts)
         [3, 3, 4]
         """
-        n = whole_number(n, "n", least=1)
+        n = whole_number(n, "n", least=1, most=MOST_ROWS)
         whole_number(count, "count", least=2)
         whole_number(repeats, "repeats", least=1)
         if count > n:
@@ -120,7 +121,7 @@ class Splits:
         >>> np.sort(np.concatenate(tested))
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
         """
-        n = whole_number(n, "n", least=1)
+        n = whole_number(n, "n", least=1, most=MOST_ROWS)
         whole_number(count, "count", least=1)
         tested = round(n * number(share, "share"))
         if not 0 < tested < n:
@@ -146,7 +147,7 @@ class Splits:
         >>> len(Splits.bootstraps(10, 1, seed=1).parts[0].train)
         10
         """
-        n = whole_number(n, "n", least=1)
+        n = whole_number(n, "n", least=1, most=MOST_ROWS)
         whole_number(count, "draws", least=1)
         if n < 2:
             raise BadSplits("draws", reason="need two rows", remedy="give more patients")

@@ -18,8 +18,15 @@ from numpy.typing import ArrayLike
 from haemony.analysis.prediction.faults import BadRisks, MissingLibrary
 from haemony.analysis.prediction.learners import breslow, risk_of_scores, whole_rows
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import complete, read
+from haemony.analysis.survival.data.formula import complete, known_columns, quoted, read, sides
+from haemony.analysis.survival.data.given import number, whole_number
 from haemony.analysis.survival.faults import BadFormula
+
+LARGEST_SEED = 2**31 - 1
+LEAST_RATE = 1e-6
+DEEPEST = 30
+LARGEST = 1e38
+"""Beyond this the library's numbers are infinite."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,21 @@ class TreesCox:
     rounds: int = 200
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        whole_number(self.rounds, "rounds", least=1)
+        whole_number(self.seed, "seed", least=0, most=LARGEST_SEED)
+
     @classmethod
     def boosted(
         cls, formula: str, *, rounds: int = 200, rate: float = 0.05, depth: int = 3, seed: int = 1
     ) -> TreesCox:
         """Small trees, each correcting those before."""
-        settings = {"eta": rate, "max_depth": depth, "subsample": 0.7, "colsample_bytree": 0.7}
+        settings = {
+            "eta": number(rate, "rate", least=LEAST_RATE, most=1),
+            "max_depth": whole_number(depth, "depth", least=1, most=DEEPEST),
+            "subsample": 0.7,
+            "colsample_bytree": 0.7,
+        }
         return cls(formula, settings, rounds, seed)
 
     @classmethod
@@ -54,10 +70,10 @@ class TreesCox:
         """Many trees side by side, each on some rows and columns."""
         settings = {
             "eta": 1.0,
-            "max_depth": depth,
+            "max_depth": whole_number(depth, "depth", least=1, most=DEEPEST),
             "subsample": 0.632,
             "colsample_bynode": 0.33,
-            "num_parallel_tree": trees,
+            "num_parallel_tree": whole_number(trees, "trees", least=1, most=LARGEST_SEED),
         }
         return cls(formula, settings, 1, seed)
 
@@ -132,20 +148,20 @@ def _xgboost() -> Any:  # noqa: ANN401 a module without types
 
 def _plain_columns(formula: str) -> tuple[str, ...]:
     model = read(formula)
-    plain = {f"`{name}`" for name in model.covariates}
+    plain = set(map(quoted, model.covariates))
     if model.strata or model.cluster or model.offset or set(model.terms) != plain:
         raise BadFormula(formula, reason="trees take plain columns joined by '+'")
     return model.covariates
 
 
 def _without_covariates(formula: str) -> str:
-    return f"{formula.partition('~')[0]}~ 1"
+    return f"{sides(formula)[0]}~ 1"
 
 
 def _numbers(table: pl.DataFrame, columns: tuple[str, ...]) -> Floats:
     """(m, p) columns as numbers: an Enum by the place of its category, missing as NaN."""
     parts = []
-    for name in columns:
+    for name in known_columns(columns, table.columns):
         column = table[name]
         if isinstance(column.dtype, pl.Enum):
             column = column.to_physical()
@@ -153,5 +169,12 @@ def _numbers(table: pl.DataFrame, columns: tuple[str, ...]) -> Floats:
             raise BadRisks(
                 name, reason="is text, whose order trees cannot know", remedy="make it an Enum"
             )
-        parts.append(column.cast(pl.Float64).fill_null(float("nan")).to_numpy())
+        values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        if (np.abs(values) > LARGEST).any():
+            raise BadRisks(
+                name,
+                reason="is infinite, or nearly so",
+                remedy="look for codes that stand for unknown, and leave unknown values out",
+            )
+        parts.append(values)
     return np.column_stack(parts) if parts else np.zeros((table.height, 0))

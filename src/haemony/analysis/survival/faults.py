@@ -120,11 +120,16 @@ def _without_levels(names: Sequence[str]) -> tuple[str, ...]:
 
 
 class BeyondFollowUp(UsageError):
-    """A horizon lies after the last follow-up of a group."""
+    """A horizon lies after the last follow-up of a group.
+
+    The last time is that of one patient, and a group may be named by what a patient has told: both
+    are attributes, for code that knows whom it serves, and neither is in the words.
+    """
 
     def __init__(self, horizon: float, *, group: str, last: float) -> None:
         self.horizon, self.group, self.last = horizon, group, last
         super().__init__(
-            f"the horizon {horizon:g} lies beyond the follow-up of {group!r} (last time "
-            f"{last:g}); choose a horizon of at most {last:g}"
+            f"the horizon {horizon:g} lies beyond the follow-up of a group that is asked "
+            f"about; choose an earlier one: the last times in the table of kaplan_meier by the "
+            f"same groups say how long each is followed"
         )

@@ -58,10 +58,20 @@ class Axis:
         if not until:
             enough = everyone.n_risk >= max(least, 0.05 * everyone.n)
             until = float(everyone.times[enough].max(initial=1.0)) / unit.days
-        step = next((s for s in STEPS[unit] if until / s <= 8), STEPS[unit][-1])
-        count = int(np.ceil(until / step - 1e-9))
-        ticks = tuple(step * i for i in range(count + 1))
+        ticks = ticks_to(until, unit, 8)
         return cls(unit, max(until, ticks[-1]), ticks)
+
+
+def ticks_to(until: float, unit: TimeUnit, most: int) -> tuple[float, ...]:
+    """Round times from 0 to an end or just beyond it, so many steps at most.
+
+    >>> ticks_to(9, TimeUnit.YEARS, 8)
+    (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)
+    """
+    longest = STEPS[unit][-1]
+    far = longest * max(1.0, float(np.ceil(until / most / longest)))
+    step = next((s for s in STEPS[unit] if until / s <= most), far)
+    return tuple(step * i for i in range(int(np.ceil(until / step - 1e-9)) + 1))
 
 
 def kaplan_meier(found: SurvivalFound, result: Document, unit: TimeUnit, least: int) -> Sketch:

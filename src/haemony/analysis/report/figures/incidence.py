@@ -8,7 +8,7 @@ from haemony.analysis import survival
 from haemony.analysis.evidence import CompetingFound
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
-from haemony.analysis.report.figures.curves import STEPS, TOGETHER, numbers_at_risk
+from haemony.analysis.report.figures.curves import TOGETHER, numbers_at_risk, ticks_to
 from haemony.analysis.report.figures.drawing import (
     DASHES,
     INK,
@@ -58,8 +58,7 @@ def _ticks(
     if not until:
         ends = [float(c.times[c.n_risk >= max(least, 0.05 * c.n)].max(initial=1.0)) for c in curves]
         until = max(ends) / unit.days
-    step = next((s for s in STEPS[unit] if until / s <= 6), STEPS[unit][-1])
-    return tuple(step * i for i in range(int(np.ceil(until / step - 1e-9)) + 1))
+    return ticks_to(until, unit, 6)
 
 
 def _panel(

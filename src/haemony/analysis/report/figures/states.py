@@ -12,7 +12,7 @@ from haemony.analysis.cells import HIDDEN, Shown, shown
 from haemony.analysis.multistate import Scheme
 from haemony.analysis.protocol import TimeUnit
 from haemony.analysis.report import numerals
-from haemony.analysis.report.figures.curves import STEPS
+from haemony.analysis.report.figures.curves import ticks_to
 from haemony.analysis.report.figures.drawing import (
     HEIGHT,
     INK,
@@ -58,8 +58,7 @@ def stacked(
     wide = known.pivot("state", index="time", values="probability").sort("time")
     last = float(wide["time"][-1]) / unit.days
     until = last if until is None else until
-    step = next((s for s in STEPS[unit] if until / s <= 8), STEPS[unit][-1])
-    ticks = [step * i for i in range(int(until / step + 1e-9) + 1)]
+    ticks = [tick for tick in ticks_to(until, unit, 8) if tick <= until * (1 + 1e-9)]
     rows = _thinned(wide, unit, until)
     time = rows["time"].to_numpy() / unit.days
     heights = np.cumsum(rows.select(states).to_numpy(), axis=1)

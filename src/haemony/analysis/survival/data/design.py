@@ -64,7 +64,11 @@ class Design:
             },
             categories=categories,
             columns=columns,
-            notes=(*_unused_levels(table, categories), *_numbers_as_text(table, categories)),
+            notes=(
+                *_unused_levels(table, categories),
+                *_numbers_as_text(table, categories),
+                *_without_columns(spec),
+            ),
             offsets=model.offset,
             _spec=spec,
         )
@@ -175,6 +179,15 @@ def _unused_levels(
             unused = [level for level in dtype.categories if level not in used]
             notes.append(f"{name}: no patient analysed is {', '.join(unused)}")
     return tuple(notes)
+
+
+def _without_columns(spec: formulaic.ModelSpec) -> tuple[str, ...]:
+    """Terms that add nothing, for everybody analysed has their one level."""
+    return tuple(
+        f"{term} has one level among the patients analysed, and so no coefficient"
+        for term, position in spec.term_indices.items()
+        if not position
+    )
 
 
 def _numbers_as_text(

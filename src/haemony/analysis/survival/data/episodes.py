@@ -192,7 +192,7 @@ class Plan:
 
 def _plan(table: Tabular, response: str) -> Plan:
     model = read(f"{response} ~ 1")
-    frame = polars_table(table)
+    frame = tidy(polars_table(table))
     known_columns(model.response, frame.columns)
     *times, event = model.response
     for name in times:
@@ -217,13 +217,13 @@ def _plan(table: Tabular, response: str) -> Plan:
 def _check_follow_up(frame: pl.DataFrame, times: Sequence[str], event: str) -> None:
     """Refuse rows that are not followed from one finite time to a later one."""
     for name in (*times, event):
-        gone = tidy(frame.select(name))[name].null_count()
+        gone = frame[name].null_count()
         if gone:
             raise BadResponse(
                 f"{name!r} is missing in {gone} rows, which have no complete follow-up",
                 remedy="leave these rows out first",
             )
-    for name in times:
+    for name in (*times, *([event] if frame[event].dtype.is_numeric() else [])):
         endless = _endless(frame[name])
         if endless:
             raise BadResponse(
@@ -313,7 +313,7 @@ def _dated(plan: Plan, name: str, source: str | Tabular, patient: str | None) ->
         if not plan.rows[source].dtype.is_numeric() and plan.rows[source].dtype != pl.Null:
             raise BadCovariate(source, reason="is not a time", remedy="give it as a number")
         dated = plan.rows.select(
-            ROW, pl.col(source).cast(pl.Float64).fill_nan(None).alias(TIME), pl.lit(1).alias(VALUE)
+            ROW, pl.col(source).cast(pl.Float64).alias(TIME), pl.lit(1).alias(VALUE)
         ).drop_nulls(TIME)
         return _finite(dated, source, "where the change never came, leave it null")
     if patient is None:
@@ -326,7 +326,7 @@ def _long(
 ) -> pl.DataFrame:
     known_columns([patient], plan.rows.columns)
     given = [patient, *(part.strip("()") for part in wanted)]
-    frame = polars_table(source, known_columns(given, column_names(source)))
+    frame = tidy(polars_table(source, known_columns(given, column_names(source))))
     if plan.rows[patient].is_duplicated().any():
         raise BadCovariate(
             patient, reason="names several rows of the table", remedy="give one row per patient"
@@ -334,7 +334,7 @@ def _long(
     if not frame["time"].dtype.is_numeric():
         raise BadCovariate("time", reason="is not numeric", remedy=f"mend it in {name!r}")
     renamed = frame.rename({part.strip("()"): part for part in wanted}).with_columns(
-        pl.col(TIME).cast(pl.Float64).fill_nan(None)
+        pl.col(TIME).cast(pl.Float64)
     )
     _finite(renamed, "time", f"mend it in {name!r}")
     key = plan.rows.select(ROW, patient)

@@ -7,6 +7,7 @@ it is checked against a short list of names and operators before formulaic evalu
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import formulaic
 import numpy as np
 import polars as pl
+from formulaic.utils.code import sanitize_variable_names
 from numpy.typing import ArrayLike, NDArray
 
 from haemony.analysis.survival.data import splines
@@ -30,6 +32,7 @@ from haemony.analysis.survival.faults import (
     UnknownColumn,
 )
 
+LARGEST_WEIGHT = 1e50
 PLAIN = ("strata", "cluster", "offset")
 SPECIAL = (*PLAIN, "frailty", "ridge")
 Distribution = Literal["gamma", "gaussian"]
@@ -50,6 +53,10 @@ _ALLOWED = (
     ast.Compare,
     ast.cmpop,
 )
+_COLUMN = r"\s*(?:`[^`]+`|\w[\w .-]*)\s*"
+"""A column of Surv(...): odd names stand in backquotes, with whatever they hold."""
+_QUOTED = "quoted_{}_"
+"""What an odd name becomes while Python reads an expression."""
 _BEYOND = (ast.LShift, ast.RShift, ast.MatMult)
 
 
@@ -195,9 +202,7 @@ def read(formula: str) -> Model:
     """
     if not isinstance(formula, str):
         raise BadFormula(str(formula), reason="it is neither text nor a Surv")
-    left, tilde, right = formula.partition("~")
-    if not tilde:
-        raise BadFormula(formula, reason="it has no '~'")
+    left, right = sides(formula)
     response = _response_columns(left, formula)
     specials: dict[str, list[str]] = {name: [] for name in SPECIAL}
     terms: list[str] = []
@@ -238,6 +243,30 @@ def read(formula: str) -> Model:
         ridges=tuple(ridges),
         frailty=next(iter(frailties), None),
     )
+
+
+def sides(formula: str) -> tuple[str, str]:
+    """What stands left and right of a formula's first '~' outside of backquotes.
+
+    Raises:
+        BadFormula: it has none.
+
+    >>> sides("Surv(days, `dead ~ or not`) ~ age")
+    ('Surv(days, `dead ~ or not`) ', ' age')
+    """
+    parted = re.fullmatch(r"((?:[^~`]|`[^`]*`)*)~(.*)", formula, re.DOTALL)
+    if parted is None:
+        raise BadFormula(formula, reason="it has no '~' outside of backquotes")
+    return parted.group(1), parted.group(2)
+
+
+def quoted(column: str) -> str:
+    """A column's name as a formula takes it, whatever it holds.
+
+    >>> quoted("tot?")
+    '`tot?`'
+    """
+    return f"`{column}`"
 
 
 def complete(
@@ -307,7 +336,7 @@ def group_columns(model: Model) -> tuple[str, ...]:
     """The columns that a formula compares, which must be columns and nothing more."""
     if model.offset:
         raise BadFormula(model.text, reason="an offset belongs to the models, not to groups")
-    if set(map(_quoted_name, model.covariates)) != set(model.terms):
+    if set(map(quoted, model.covariates)) != set(model.terms):
         raise BadFormula(model.text, reason="groups are plain columns joined by '+'")
     return model.covariates
 
@@ -372,7 +401,11 @@ def levels(column: pl.Series) -> tuple[tuple[str, ...], Integers]:
 
 
 def positive_weights(values: Floats, name: str) -> Floats:
-    """Case weights (n,) as floats, refused unless each is positive and finite."""
+    """Case weights (n,) as floats, refused unless each is positive and finite.
+
+    Raises:
+        BadCovariate: some are not, or sums of their powers would overflow.
+    """
     weights = np.asarray(values, dtype=np.float64)
     if not np.all(np.isfinite(weights) & (weights > 0)):
         raise BadCovariate(
@@ -380,17 +413,25 @@ def positive_weights(values: Floats, name: str) -> Floats:
             reason="has weights that are not positive numbers",
             remedy="leave out the rows that should not count",
         )
+    if ((weights < 1 / LARGEST_WEIGHT) | (weights > LARGEST_WEIGHT)).any():
+        raise BadCovariate(
+            name,
+            reason="are so large or so small that their squares overflow",
+            remedy="divide them by their mean",
+        )
     return weights
 
 
 def _response_columns(left: str, formula: str) -> tuple[str, ...]:
-    match = re.fullmatch(r"\s*Surv\((.*)\)\s*", left)
-    names = [name.strip().strip("`") for name in match.group(1).split(",")] if match else []
-    if len(names) not in (2, 3) or not all(re.fullmatch(r"\w[\w .-]*", name) for name in names):
+    match = re.fullmatch(rf"\s*Surv\(({_COLUMN}(?:,{_COLUMN}){{1,2}})\)\s*", left)
+    if match is None:
         raise BadFormula(
-            formula, reason="its left side is not Surv(time, event) or Surv(start, stop, event)"
+            formula,
+            reason="its left side is not Surv(time, event) or Surv(start, stop, event), with odd "
+            "names in backquotes",
         )
-    return tuple(names)
+    found = re.finditer(_COLUMN, match.group(1))
+    return tuple(name.group().strip().strip("`") for name in found)
 
 
 def _terms(right: str, formula: str) -> list[formulaic.parser.types.Term]:
@@ -404,14 +445,10 @@ def _terms(right: str, formula: str) -> list[formulaic.parser.types.Term]:
     return [term for term in terms if str(term) not in ("0", "1")]
 
 
-def _quoted_name(column: str) -> str:
-    return f"`{column}`"
-
-
 def _quoted(term: formulaic.parser.types.Term) -> str:
     """A term as text, with odd column names in backticks."""
     return ":".join(
-        _quoted_name(factor.expr) if factor.eval_method.value == "lookup" else factor.expr
+        quoted(factor.expr) if factor.eval_method.value == "lookup" else factor.expr
         for factor in term.factors
     )
 
@@ -458,10 +495,17 @@ def _ridge(term: formulaic.parser.types.Term, formula: str) -> Ridge:
     theta = given["theta"]
     if not isinstance(theta, int | float) or not 0 <= theta < np.inf:
         raise BadFormula(formula, reason=f"{term} needs theta, a number of at least 0")
-    terms = [
-        _quoted_name(part.id) if isinstance(part, ast.Name) else ast.unparse(part) for part in parts
-    ]
+    terms = [quoted(p.id) if isinstance(p, ast.Name) else _written(p) for p in parts]
     return Ridge(tuple(terms), float(theta), bool(given["scale"]))
+
+
+def _written(expression: ast.expr) -> str:
+    """An expression as text, with odd column names in backquotes."""
+    shown = copy.deepcopy(expression)
+    for node in ast.walk(shown):
+        if isinstance(node, ast.Name) and not node.id.isidentifier():
+            node.id = quoted(node.id)
+    return ast.unparse(shown)
 
 
 def _frailty(term: formulaic.parser.types.Term, formula: str) -> Frailty:
@@ -477,9 +521,14 @@ def _frailty(term: formulaic.parser.types.Term, formula: str) -> Frailty:
 
 
 def _checked(expression: str, formula: str) -> ast.expr:
-    """An expression of a formula, once each part of it is known to be harmless."""
+    """An expression of a formula, once each part of it is known to be harmless.
+
+    Odd names in backquotes are told from the rest by formulaic, which will evaluate it.
+    """
+    odd: dict[str, str] = {}
     try:
-        tree = ast.parse(expression, mode="eval")
+        plain = sanitize_variable_names(expression, {}, odd, template=_QUOTED)
+        tree = ast.parse(plain, mode="eval")
     except _UNREADABLE as error:
         raise BadFormula(formula, reason=f"{expression!r} cannot be read") from error
     known = {*TRANSFORMS, *SPECIAL}
@@ -493,7 +542,11 @@ def _checked(expression: str, formula: str) -> ast.expr:
                 formula,
                 reason=f"{expression!r} calls something else than {', '.join(sorted(known))}",
             )
-    return tree.body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = odd.get(node.id, node.id)
+    body: ast.expr = tree.body
+    return body
 
 
 def _boundless(node: ast.AST) -> bool:

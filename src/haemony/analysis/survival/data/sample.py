@@ -23,8 +23,6 @@ from haemony.analysis.survival.data.given import figures
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 
-LARGEST_WEIGHT = 1e50
-
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -101,7 +99,7 @@ def sample(
             response=data.response,
             groups=groups_of(data.table, group_columns(model)),
             strata=groups_of(data.table, model.strata),
-            weights=None if data.weights is None else bounded(data.weights),
+            weights=data.weights,
             cluster=None if model.cluster is None else groups_of(data.table, [model.cluster]).codes,
             missing=data.missing,
         )
@@ -121,22 +119,7 @@ def sample(
 def _weights(values: ArrayLike, n: int) -> Floats:
     """Case weights (n,) that were given as such."""
     given = figures(column_of(values, "weights", n), "weights")
-    return bounded(positive_weights(given, "weights"))
-
-
-def bounded(weights: Floats) -> Floats:
-    """The same weights (n,), refused where sums of their powers would overflow.
-
-    Raises:
-        BadCovariate: some are beyond all bounds.
-    """
-    if ((weights < 1 / LARGEST_WEIGHT) | (weights > LARGEST_WEIGHT)).any():
-        raise BadCovariate(
-            "weights",
-            reason="are so large or so small that their squares overflow",
-            remedy="divide them by their mean",
-        )
-    return weights
+    return positive_weights(given, "weights")
 
 
 def column(values: ArrayLike | None, name: str, n: int) -> NDArray[np.generic] | None:

@@ -189,10 +189,19 @@ def _check_range(data: CoxData) -> None:
         raise NothingToAnalyse(
             "there is no follow-up", remedy="check which rows were left out before"
         )
-    far = np.maximum(np.abs(data.columns.lowest), np.abs(data.columns.highest)) > FARTHEST
+    check_squares(data.columns.lowest, data.columns.highest, data.names)
+
+
+def check_squares(lowest: Floats, highest: Floats, names: Sequence[str]) -> None:
+    """Refuse covariates (p,) whose squares are beyond any number.
+
+    Raises:
+        BadCovariate: the smallest or the largest value of some is too far from zero.
+    """
+    far = np.maximum(np.abs(lowest), np.abs(highest)) > FARTHEST
     if far.any():
         raise BadCovariate(
-            ", ".join(data.names[i] for i in np.flatnonzero(far)),
+            ", ".join(names[int(i)] for i in np.flatnonzero(far)),
             reason=f"has numbers beyond {FARTHEST:g}, whose squares cannot be held",
             remedy="give it in a larger unit, or look for codes that stand for unknown",
         )

@@ -95,7 +95,7 @@ def strata_of(
         raise BadCovariate(
             ", ".join(fitted.columns) or "strata",
             reason="is missing" if given is None else "has a stratum that the fit never saw",
-            remedy=f"the fit knows {', '.join(labels)}",
+            remedy="name one of the strata in the table of the fit's baseline_hazard()",
         )
     return np.array([labels.index(label) for label in given], dtype=np.intp)
 

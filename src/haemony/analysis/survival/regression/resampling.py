@@ -192,8 +192,10 @@ class CrossValidation:
 
     def __str__(self) -> str:
         """Print the concordance of each fold."""
+        mean = self.concordance
+        said = "unknown: no pair can be compared" if np.isnan(mean) else f"{mean:.3f}"
         return printing.page(
-            f"Concordance in patients left out = {self.concordance:.3f}",
+            f"Concordance in patients left out = {said}",
             printing.grid(self.table()),
             notes=self.notes,
         )
