@@ -230,11 +230,7 @@ def test_prediction_over_twenty_splits(amlsg_release: hm.Release) -> None:
     The standard error of each mean is .008. The seed is the plan's and was not chosen for its
     result. Where the trial is an input, random effects reach .707 and the lasso .703.
     """
-    plan = shipped(amlsg_release)
-    alone = dict.fromkeys(("survival", "competing", "time_dependent", "landmarks", "models"), ())
-    nothing = dict.fromkeys(("baselines", "states", "comutations", "sensitivities"), ())
-    whole = study.run(replace(plan, **alone, **nothing, text=""), amlsg_release)
-    found, with_trial = whole.predictions
+    found, with_trial = study.run(predictions_alone(amlsg_release), amlsg_release).predictions
 
     shrunk, lasso, forest = found.models
 
@@ -245,6 +241,25 @@ def test_prediction_over_twenty_splits(amlsg_release: hm.Release) -> None:
     assert [mean(one) for one in (shrunk, lasso)] == pytest.approx([0.701, 0.695], abs=0.002)
     assert [round(one.std_err or 0, 3) for one in (shrunk, lasso)] == [0.008, 0.008]
     assert [mean(one) for one in with_trial.models] == pytest.approx([0.707, 0.703], abs=0.002)
+
+
+@pytest.mark.nightly
+def test_a_variance_that_creeps_to_zero_settles(amlsg_release: hm.Release) -> None:
+    """Under seed 2, split 15 has a group without a variance; no fit of the twenty is left out."""
+    plan = predictions_alone(amlsg_release)
+    block = replace(plan.predictions[0], models=("random effects",), leave_out="")
+
+    (found,) = study.run(replace(plan, seed=2, predictions=(block,)), amlsg_release).predictions
+
+    assert found.models[0].splits == 20
+    assert found.notes == ()
+
+
+def predictions_alone(release: hm.Release) -> study.Protocol:
+    """The shipped plan without its other analyses."""
+    alone = dict.fromkeys(("survival", "competing", "time_dependent", "landmarks", "models"), ())
+    nothing = dict.fromkeys(("baselines", "states", "comutations", "sensitivities"), ())
+    return replace(shipped(release), **alone, **nothing, text="")
 
 
 def mean(model: Predicted) -> float:

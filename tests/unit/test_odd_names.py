@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from haemony.analysis import causal, pooling, prediction, survival
+from haemony.analysis import causal, pooling, prediction, random_effects, survival
 from haemony.analysis.survival import BadFormula, UnknownColumn
 from haemony.analysis.survival.data.formula import read
 from unit.test_hostile_input import patients
@@ -149,3 +149,18 @@ def test_an_unknown_odd_name_is_told_without_its_quotes() -> None:
     """The column that is not there, as the table would have it."""
     with pytest.raises(UnknownColumn, match="has no column 'tot!'; did you mean 'tot\\?'"):
         survival.kaplan_meier("Surv(`tot!`, `dead, or not`) ~ 1", odd())
+
+
+def test_groups_of_random_effects_hold_names_with_colons() -> None:
+    """A colon within backquotes is part of a name, and no interaction."""
+    odd_names = patients().rename({"age": "age:years"})
+
+    found, plain = (
+        random_effects.cox(f"{PLAIN} ~ 1", table, groups={"all": terms}, variances=0.5)
+        for table, terms in (
+            (odd_names, ["age:years", "wbc", "`age:years`:wbc"]),
+            (patients(), ["age", "wbc", "age:wbc"]),
+        )
+    )
+
+    assert found.coefficients.tolist() == plain.coefficients.tolist()

@@ -36,7 +36,12 @@ from haemony.analysis.survival.data.formula import (
 )
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import check_choice
-from haemony.analysis.survival.faults import BadFormula, ConstantCovariate, NothingToAnalyse
+from haemony.analysis.survival.faults import (
+    BadCovariate,
+    BadFormula,
+    ConstantCovariate,
+    NothingToAnalyse,
+)
 from haemony.analysis.survival.regression.cox import LogLikelihood, fit_cox
 from haemony.analysis.survival.regression.cox_data import CoxData
 from haemony.analysis.survival.regression.diagnostics import dfbeta
@@ -86,9 +91,8 @@ def transition_cox(
     check_choice(variance, "variance", get_args(CoefficientVariance))
     if not isinstance(clock, Clock):
         raise BadHistory("the clock is no Clock", remedy="give Clock.FORWARD or Clock.RESET")
-    given = dict(formulas) if isinstance(formulas, Mapping) else {"*": formulas}
     scheme = histories.scheme
-    by_transition = _by_transition(scheme, given)
+    by_transition = _by_transition(scheme, formulas)
     whole = _complete(histories, tuple(dict.fromkeys(by_transition)))
     kept = whole.table[ROW].to_numpy()
     told = histories.chosen(np.asarray(kept, dtype=np.intp))
@@ -129,8 +133,7 @@ def markov_test(
         ties: the treatment of tied transitions.
     """
     scheme = histories.scheme
-    given = {"*": formulas} if isinstance(formulas, str) else dict(formulas)
-    base = _by_transition(scheme, given)
+    base = _by_transition(scheme, formulas)
     reached = {arrow.target for arrow in scheme.transitions}
     rows = []
     for k, arrow in enumerate(scheme.transitions):
@@ -166,8 +169,19 @@ def markov_test(
     return pl.concat(rows)
 
 
-def _by_transition(scheme: Scheme, given: Mapping[str, str]) -> list[str]:
-    """The covariates of each transition."""
+def _by_transition(scheme: Scheme, formulas: str | Mapping[str, str]) -> list[str]:
+    """The covariates of each transition.
+
+    Raises:
+        BadCovariate: they are no text.
+    """
+    given = formulas if isinstance(formulas, Mapping) else {"*": formulas}
+    if not all(isinstance(text, str) for text in given.values()):
+        raise BadCovariate(
+            "formulas",
+            reason="are neither a text nor a mapping from transitions to texts",
+            remedy='write them like "age + NPM1"',
+        )
     named = {scheme.transition(name): text for name, text in given.items() if name != "*"}
     others = given.get("*", "1")
     return [named.get(k, others) or "1" for k in range(len(scheme.transitions))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Literal
@@ -17,9 +18,16 @@ from haemony.analysis.survival.faults import BadCovariate
 Terms = Mapping[str, Sequence[frozenset[str]]]
 
 
+_FACTOR = re.compile(r"(?:`[^`]*`|[^:`])+")
+
+
 def term_key(text: str) -> frozenset[str]:
-    """A term whatever the order of its factors: "a:b" and "b:a" are one."""
-    return frozenset(part.strip().strip("`") for part in text.split(":"))
+    """A term whatever the order of its factors: "a:b" and "b:a" are one, "`a:b`" is another.
+
+    >>> sorted(term_key("NPM1:`del:5q`"))
+    ['NPM1', 'del:5q']
+    """
+    return frozenset(part.strip().strip("`") for part in _FACTOR.findall(text))
 
 
 def terms_of(
