@@ -167,6 +167,7 @@ class SubdistributionSets(RiskSets):
     def sums(self, weight: Floats, values: Covariates | None = None) -> tuple[Floats, Floats]:
         """As in ordinary risk sets, the fading rows included."""
         at_risk, dying = super().sums(weight, values)
+        dying = dying.copy()  # a view would keep the sums of all places
         for code, fade in enumerate(self.fade.T):
             mine = self.fading_of(code)
             share, size = weight[mine.rows] * mine.own, len(fade)

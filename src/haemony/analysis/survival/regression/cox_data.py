@@ -211,17 +211,16 @@ def with_options(data: CoxData, robust: bool | None, bias: Bias) -> CoxData:
     """Standard errors as asked for, or as R chooses them."""
     if bias not in ("kept", "reduced"):
         raise BadCovariate("bias", reason="is not known", remedy="choose 'kept' or 'reduced'")
-    data = replace(data, bias=bias)
-    if robust is None:
-        fractional = data.cluster is None and data.shared is None and np.any(data.weights % 1)
-        return replace(data, robust=bool(fractional))
-    if robust:
-        return replace(data, robust=True)
-    if data.cluster is not None:
+    if robust is False and data.cluster is not None:
         raise BadCovariate(
             "robust", reason="is refused beside a cluster", remedy="leave the cluster out"
         )
-    return replace(data, robust=False)
+    if robust is None:
+        plain = data.cluster is None and data.shared is None
+        robust = plain and bool(np.any(data.weights % 1))
+    if (robust, bias) == (data.robust, data.bias):
+        return data  # with what it knows of its columns
+    return replace(data, robust=robust, bias=bias)
 
 
 def check_fit(data: CoxData, ties: Treatment) -> None:

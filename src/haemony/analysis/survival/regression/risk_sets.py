@@ -107,9 +107,8 @@ class RiskSets:
             (K,) or (K, p) sums over the rows at risk, and over the rows that die.
         """
         leaving = total_by(self.place, weight, values, 2 * len(self.times) + 1)
-        dying = leaving[1::2].copy()
+        dying = leaving[1::2]
         at_risk = self._backwards(dying + leaving[2::2])
-        del leaving
         if self.entry is not None:
             entering = total_by(self.entry, weight, values, len(self.times) + 1)
             at_risk = at_risk - self._backwards(entering[:-1])
