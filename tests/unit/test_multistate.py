@@ -380,7 +380,7 @@ class TestOccupation:
             (lambda h: h.landmark("ill", 1), survival.NothingToAnalyse, "nobody"),
             (lambda h: ms.hazards(h, variance="x"), ms.BadHistory, "greenwood"),
             (lambda h: ms.transition_cox(h, "sex"), survival.UnknownColumn, "sex"),
-            (lambda h: ms.transition_cox(h, ["age"]), survival.BadCovariate, "formulas"),
+            (lambda h: ms.transition_cox(h, ["age"]), survival.BadFormula, "no text"),
             (lambda h: ms.transition_cox(h, "strata(age)"), survival.BadFormula, "strata"),
             (lambda h: ms.transition_cox(h, {"a -> b": "age"}), ms.BadScheme, "a -> b"),
         ],

@@ -37,7 +37,6 @@ from haemony.analysis.survival.data.formula import (
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import (
-    BadCovariate,
     BadFormula,
     ConstantCovariate,
     NothingToAnalyse,
@@ -173,15 +172,12 @@ def _by_transition(scheme: Scheme, formulas: str | Mapping[str, str]) -> list[st
     """The covariates of each transition.
 
     Raises:
-        BadCovariate: they are no text.
+        BadFormula: they are no text.
     """
     given = formulas if isinstance(formulas, Mapping) else {"*": formulas}
-    if not all(isinstance(text, str) for text in given.values()):
-        raise BadCovariate(
-            "formulas",
-            reason="are neither a text nor a mapping from transitions to texts",
-            remedy='write them like "age + NPM1"',
-        )
+    for text in given.values():
+        if not isinstance(text, str):
+            raise BadFormula(repr(text), reason="it is no text")
     named = {scheme.transition(name): text for name, text in given.items() if name != "*"}
     others = given.get("*", "1")
     return [named.get(k, others) or "1" for k in range(len(scheme.transitions))]
