@@ -21,7 +21,7 @@ import pytest
 from haemony.analysis import genomics, random_effects
 from haemony.analysis.genomics.pair_fits import Follow
 from haemony.analysis.survival import Surv
-from haemony.analysis.survival.data.formula import groups_of
+from haemony.analysis.survival.data.complete import groups_of
 from haemony.analysis.survival.regression.risk_sets import RiskSets
 from support import cohorts_random_effects as cohorts
 

@@ -116,14 +116,15 @@ def test_a_count_is_a_whole_number(
 @pytest.mark.parametrize("level", [0, 1, 95, -1, math.nan, 1 - 1e-16, None, "0.95", [0.9], True])
 def test_a_level_lies_between_0_and_1(level: object) -> None:
     """Nor is it so near to 1 that limits would be infinite."""
-    for ask in (
+    asks: tuple[Callable[..., object], ...] = (
         normal_quantile,
         lambda level: survival.bootstrap(fitted(), repeats=3).interval(level=level),
         lambda level: genomics.fisher([[3, 1, 1, 3]], level),
         lambda level: pooling.meta([0.1, 0.2], [0.1, 0.1], level=level),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(BadCovariate, match="'level'"):
-            ask(level)  # type: ignore[operator]
+            ask(level)
 
 
 @pytest.mark.parametrize("times", ["100", [None], [math.nan], [[100, 200]], [1j], {"a": 1}])
@@ -133,13 +134,14 @@ def test_times_asked_of_any_curve_are_numbers(times: object) -> None:
     kinds = survival.cause_specific_cox("Surv(days, cause) ~ age", patients())
     learnt = prediction.CoxLearner("Surv(days, died) ~ age").fit(patients())
 
-    for ask in (
+    asks: tuple[Callable[..., object], ...] = (
         incidence.curves[0].at,
         lambda times: kinds.predict({"age": [50]}, times),
         lambda times: learnt.risk(patients(), times),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(BadCovariate, match="'times'"):
-            ask(times)  # type: ignore[operator]
+            ask(times)
 
 
 @pytest.mark.parametrize(

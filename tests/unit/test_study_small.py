@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -214,14 +215,14 @@ def test_a_stopped_study_leaves_no_half_written_folder(
 ) -> None:
     """The folder of a report is whole or not there; what was there before stays."""
     found, written = run(KM, cohort()), 0
-    whole = Path.write_text
+    whole: Callable[..., int] = Path.write_text
 
     def stop(path: Path, *given: object, **named: object) -> int:
         nonlocal written
         written += 1
         if written == 3:
             raise KeyboardInterrupt
-        return whole(path, *given, **named)  # type: ignore[arg-type]
+        return whole(path, *given, **named)
 
     monkeypatch.setattr(Path, "write_text", stop)
     with pytest.raises(KeyboardInterrupt):

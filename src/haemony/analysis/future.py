@@ -127,7 +127,7 @@ def counting_by_the_future(
         if isinstance(block, LandmarkBlock) and _survived(criterion, block.day):
             continue
         met = exposed.filter(meets(exposed, [criterion]))
-        told_late = _late(sight, met, name, known, limit)
+        told_late = _late(sight, met, name, known, limit, then)
         if told_late is None:
             continue
         when, number = told_late
@@ -135,8 +135,7 @@ def counting_by_the_future(
             Doubt.IMMORTAL_TIME,
             block.key,
             block.title,
-            f"the exposure counts {since} if “{criterion.label}”, which is known "
-            f"{when.replace(' it', f' {then}')}",
+            f"the exposure counts {since} if “{criterion.label}”, which is known {when}",
             remedy,
             number,
         )
@@ -156,7 +155,12 @@ def _survived(criterion: Criterion, day: float) -> bool:
 
 
 def _late(
-    sight: Foresight, having: pl.DataFrame, name: str, known: Anchor, limit: pl.Expr
+    sight: Foresight,
+    having: pl.DataFrame,
+    name: str,
+    known: Anchor,
+    limit: pl.Expr,
+    then: str = "it",
 ) -> tuple[str, float | None] | None:
     """When something is known that comes after a limit, in words, and in how many patients.
 
@@ -166,19 +170,20 @@ def _late(
         name: the element.
         known: when it becomes known.
         limit: the day by which it should be.
+        then: that day in words.
 
     Returns:
         None where all know it by then.
     """
     day = name if name.endswith("_day") else known.element
     if day not in having.columns or not having[day].count():
-        return f"only {moment(known)}, and no day says whether that was before it", None
+        return f"only {moment(known)}, and no day says whether that was before {then}", None
     late = having.filter(pl.col(day) > limit).height
     least = sight.ground.least
     if not late:
         return None
     number = None if hides(least, late) else float(late)
-    return f"only after it in {told(late, least)} patients", number
+    return f"only after {then} in {told(late, least)} patients", number
 
 
 def moment(known: Anchor) -> str:

@@ -21,8 +21,9 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
 from haemony.analysis.survival.data.columns import weighted_square
+from haemony.analysis.survival.data.complete import Missing, known_columns
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing, Model
+from haemony.analysis.survival.data.formula import Model
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.faults import (
     BadCovariate,
@@ -175,7 +176,7 @@ def read_rows(formula: str, table: Tabular, *also: str) -> Rows:
 
 def complete_columns(table: Tabular, names: Sequence[str]) -> pl.DataFrame:
     """The columns of these names, NaN as null; an unknown name is refused."""
-    known = formulas.known_columns(names, column_names(table))
+    known = known_columns(names, column_names(table))
     chosen = polars_table(table, known)
     return chosen.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
 

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from haemony.analysis.causal.leftout import left_out
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.frames import tidy
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, confidence_limits, normal_quantile

@@ -32,6 +32,7 @@ from haemony.analysis.causal.worlds import (
 from haemony.analysis.logistic import complete_columns
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType
@@ -108,8 +109,8 @@ def doubly_robust(
         influence=influence,
         n=rows.height,
         method=f"doubly robust over {rows.height} patients: {formula}; given {given}",
-        missing=formulas.Missing(whole.height - rows.height, counts),
-        cohort_missing=formulas.Missing(),
+        missing=Missing(whole.height - rows.height, counts),
+        cohort_missing=Missing(),
         conf_type=conf_type,
         notes=(*outcome.fit.notes, *score.notes, *(leaving.notes if leaving else ()), *unknown),
     )

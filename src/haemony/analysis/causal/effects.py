@@ -13,7 +13,7 @@ from haemony.analysis.causal.leftout import left_out
 from haemony.analysis.causal.trial import EVENT, FOLLOWED, INCOMPLETE, PATIENT, WEIGHT, Enrolled
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.kaplan_meier import KaplanMeier
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import normal_quantile
 from haemony.analysis.survival.regression.cox import CoxFit

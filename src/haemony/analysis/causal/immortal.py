@@ -16,7 +16,7 @@ from haemony.analysis.causal.leftout import left_out
 from haemony.analysis.causal.times import times_of
 from haemony.analysis.logistic import complete_columns
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.faults import NothingToAnalyse
 

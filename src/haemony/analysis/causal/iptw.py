@@ -38,8 +38,8 @@ from haemony.analysis.survival.curves.aalen_johansen import AalenJohansen, aalen
 from haemony.analysis.survival.curves.kaplan_meier import KaplanMeier, kaplan_meier
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.complete import Missing, complete
 from haemony.analysis.survival.data.counts import count
-from haemony.analysis.survival.data.formula import Missing, complete
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.given import generator
 from haemony.analysis.survival.data.response import Grid, Surv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 
 
 def left_out(missing: Missing, attrition: Iterable[tuple[str, int]] = ()) -> str:

@@ -18,7 +18,7 @@ from haemony.analysis.causal.leftout import left_out
 from haemony.analysis.causal.propensity import Balance, Propensity
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate
 

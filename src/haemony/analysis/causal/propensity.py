@@ -21,8 +21,8 @@ from haemony.analysis.logistic import Logistic, fit_logistic, read_rows
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.data.sample import check_choice

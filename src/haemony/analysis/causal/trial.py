@@ -24,7 +24,8 @@ from haemony.analysis.causal.times import positive_time, times_of
 from haemony.analysis.logistic import complete_columns, true_or_false
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats
-from haemony.analysis.survival.data.formula import Missing, Model
+from haemony.analysis.survival.data.complete import Missing
+from haemony.analysis.survival.data.formula import Model
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse

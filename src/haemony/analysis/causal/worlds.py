@@ -12,7 +12,8 @@ import polars as pl
 
 from haemony.analysis.logistic import complete_columns, true_or_false
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import Complete, Missing, Model, complete
+from haemony.analysis.survival.data.complete import Complete, Missing, complete
+from haemony.analysis.survival.data.formula import Model
 from haemony.analysis.survival.data.frames import Tabular, column_names, numbers, polars_table
 from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.faults import (

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.complete import known_columns
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.faults import BadCovariate

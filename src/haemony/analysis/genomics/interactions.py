@@ -35,8 +35,8 @@ from haemony.analysis.genomics.multiplicity import adjust
 from haemony.analysis.genomics.pair_fits import Follow, PairFits
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.complete import Missing, complete, groups_of
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing, complete, groups_of
 from haemony.analysis.survival.data.frames import Tabular, numbers, polars_table
 from haemony.analysis.survival.data.given import finite, whole_number
 from haemony.analysis.survival.data.response import Surv

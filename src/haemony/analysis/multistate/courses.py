@@ -26,7 +26,7 @@ from haemony.analysis.multistate.histories import (
 )
 from haemony.analysis.multistate.scheme import AML_COURSE, AML_TRANSPLANT, Scheme
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.complete import known_columns
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, readable
 from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.faults import NothingToAnalyse

@@ -25,15 +25,9 @@ from haemony.analysis.multistate.models import (
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.multistate.stacking import Plan, plan
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.complete import Complete, Groups, Missing, complete
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import (
-    Complete,
-    Groups,
-    Missing,
-    beside_covariates,
-    complete,
-    read,
-)
+from haemony.analysis.survival.data.formula import beside_covariates, read
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import check_choice
 from haemony.analysis.survival.faults import (

@@ -15,7 +15,7 @@ from haemony.analysis.multistate.faults import BadHistory
 from haemony.analysis.multistate.scheme import Scheme
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.formula import known_columns, positive_weights
+from haemony.analysis.survival.data.complete import known_columns, positive_weights
 from haemony.analysis.survival.data.frames import numbers
 from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST, TIE_TOLERANCE

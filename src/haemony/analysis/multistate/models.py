@@ -31,8 +31,8 @@ from haemony.analysis.multistate.transitions import (
 )
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import polars_table, tidy
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.intervals import ConfType, normal_quantile

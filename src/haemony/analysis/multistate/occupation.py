@@ -25,7 +25,7 @@ from haemony.analysis.multistate.steps import Steps, integrals, spread
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.steps import Curves
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import groups_of, known_columns
+from haemony.analysis.survival.data.complete import groups_of, known_columns
 from haemony.analysis.survival.data.frames import readable, tidy
 from haemony.analysis.survival.data.given import number, times_asked
 from haemony.analysis.survival.data.response import LATEST

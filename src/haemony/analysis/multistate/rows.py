@@ -15,7 +15,7 @@ from haemony.analysis.multistate.histories import (
     slack,
 )
 from haemony.analysis.multistate.scheme import ARROW, Scheme
-from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.complete import known_columns
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, readable
 from haemony.analysis.survival.faults import NothingToAnalyse
 

@@ -23,8 +23,8 @@ from haemony.analysis.pooling.rubin import Pooled, pool_fits
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data import formula as formulas
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.complete import Missing, complete, known_columns, levels
 from haemony.analysis.survival.data.counts import count
-from haemony.analysis.survival.data.formula import Missing, levels
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table
 from haemony.analysis.survival.data.given import generator, whole_number
 from haemony.analysis.survival.data.response import Grid, Surv
@@ -124,14 +124,14 @@ def impute(
     [0, 0, 0]
     """
     whole = _null_for_nan(polars_table(table))
-    formulas.known_columns(columns, column_names(whole))
+    known_columns(columns, column_names(whole))
     imputations = whole_number(imputations, "imputations", least=2)
     iterations = whole_number(iterations, "iterations", least=1)
     donors = whole_number(donors, "donors", least=1)
     if whole.is_empty():
         raise BadTable("the table has no row", remedy="give one row per patient")
     asked = means or {}
-    formulas.known_columns(list(asked), list(columns))
+    known_columns(list(asked), list(columns))
     for name, way in asked.items():
         check_choice(way, f"means of {name}", get_args(Means))
     rows, extra, left_out = _with_outcome(whole, outcome, columns)
@@ -295,7 +295,7 @@ def _with_outcome(
     if outcome is None:
         return table, np.zeros((table.height, 0)), 0
     model = formulas.read(f"{outcome} ~ 1")
-    formulas.known_columns(model.response, table.columns)
+    known_columns(model.response, table.columns)
     both = sorted(set(model.response).intersection(columns))
     if both:
         raise CannotImpute(
@@ -304,7 +304,7 @@ def _with_outcome(
     rows = table.drop_nulls(list(model.response))
     if rows.is_empty():
         raise NothingToPool("no row has the outcome", remedy="check the columns of the outcome")
-    response = formulas.complete(f"{outcome} ~ 1", rows, competing=True).response
+    response = complete(f"{outcome} ~ 1", rows, competing=True).response
     kinds = range(1, len(response.states) + 1)
     parts = [(response.event == kind).astype(np.float64) for kind in kinds]
     parts += [_hazard_lived(response, kind) for kind in kinds]

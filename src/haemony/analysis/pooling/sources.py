@@ -21,7 +21,7 @@ from haemony.analysis.pooling.faults import DifferentEndpoints, NothingToPool, U
 from haemony.analysis.pooling.meta import ALONE, MetaAnalysis, Method, Prediction, Test, meta
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data import formula as formulas
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing, complete, known_columns
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, tidy
 from haemony.analysis.survival.regression.cox import CoxFit, cox
 from haemony.analysis.survival.regression.partial_likelihood import Ties
@@ -303,10 +303,10 @@ class _Sources:
     def of(cls, formula: str, table: Tabular, source: str) -> _Sources:
         """Part a table by source."""
         needed = [*formulas.read(formula).columns, source]
-        known = formulas.known_columns(list(dict.fromkeys(needed)), column_names(table))
+        known = known_columns(list(dict.fromkeys(needed)), column_names(table))
         whole = polars_table(table, known)
         parted = f"{formula} + strata({formulas.quoted(source)})"
-        data = formulas.complete(parted, whole, penalised=True)
+        data = complete(parted, whole, penalised=True)
         labels = data.table[source].cast(pl.String)
         tables = {
             str(label): data.table.filter(labels == label)

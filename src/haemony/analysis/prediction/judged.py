@@ -10,7 +10,7 @@ import polars as pl
 
 from haemony.analysis.prediction.censoring import Censoring, Variance
 from haemony.analysis.prediction.estimates import Estimates
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.printing import counted, grid, page
 
 

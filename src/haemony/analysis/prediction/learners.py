@@ -17,16 +17,10 @@ from numpy.typing import ArrayLike
 from haemony.analysis import random_effects
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
+from haemony.analysis.survival.data.complete import complete, groups_of
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import (
-    beside_covariates,
-    complete,
-    groups_of,
-    quoted,
-    read,
-    sides,
-)
+from haemony.analysis.survival.data.formula import beside_covariates, quoted, read, sides
 from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula

@@ -18,14 +18,9 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis.prediction.faults import BadRisks, floats
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.complete import Missing, complete, known_columns
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import (
-    Missing,
-    beside_covariates,
-    complete,
-    known_columns,
-    read,
-)
+from haemony.analysis.survival.data.formula import beside_covariates, read
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv, distinct
 from haemony.analysis.survival.faults import (

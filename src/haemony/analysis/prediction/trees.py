@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 from haemony.analysis.prediction.faults import BadRisks, MissingLibrary
 from haemony.analysis.prediction.learners import breslow, risk_of_scores, whole_rows
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import complete, known_columns, quoted, read, sides
+from haemony.analysis.survival.data.complete import complete, known_columns
+from haemony.analysis.survival.data.formula import quoted, read, sides
 from haemony.analysis.survival.data.given import number, whole_number
 from haemony.analysis.survival.faults import BadFormula
 

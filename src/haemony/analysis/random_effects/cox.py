@@ -38,11 +38,8 @@ from haemony.analysis.random_effects.shrinkage import (
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
+from haemony.analysis.survival.data.complete import Missing, complete
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import (
-    Missing,
-    complete,
-)
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula, NothingToAnalyse

@@ -63,14 +63,12 @@ from haemony.analysis.survival.curves.restricted_mean import (
     restricted_loss,
     restricted_mean,
 )
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.episodes import (
     Episodes,
     merge_events,
     recurrent,
     split,
-)
-from haemony.analysis.survival.data.formula import (
-    Missing,
 )
 from haemony.analysis.survival.data.frames import (
     Tabular,

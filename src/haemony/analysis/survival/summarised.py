@@ -17,7 +17,7 @@ from typing import Literal
 
 import polars as pl
 
-from haemony.analysis.survival.data.formula import known_columns
+from haemony.analysis.survival.data.complete import known_columns
 from haemony.analysis.survival.faults import BadCovariate
 
 COLUMNS = (

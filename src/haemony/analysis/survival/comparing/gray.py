@@ -25,8 +25,8 @@ from haemony.analysis.survival.comparing.logrank import (
     strata_rows,
 )
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.counts import count
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.data.sample import Sample, sample

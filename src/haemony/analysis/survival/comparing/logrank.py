@@ -21,8 +21,8 @@ from scipy.stats import chi2
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
+from haemony.analysis.survival.data.complete import Groups, Missing
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
-from haemony.analysis.survival.data.formula import Groups, Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.given import figures, number
 from haemony.analysis.survival.data.response import Grid, Surv

@@ -28,7 +28,7 @@ from haemony.analysis.survival.comparing.logrank import (
     event_tables,
 )
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import check_choice, sample

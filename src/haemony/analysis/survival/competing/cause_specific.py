@@ -19,7 +19,7 @@ from haemony.analysis.survival import printing
 from haemony.analysis.survival.curves.nelson_aalen import SurvivalFrom
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.columns import predictors
-from haemony.analysis.survival.data.formula import complete
+from haemony.analysis.survival.data.complete import complete
 from haemony.analysis.survival.data.frames import Tabular, polars_table
 from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Surv

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from haemony.analysis.survival.data.arrays import Integers
-from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import (
+from haemony.analysis.survival.data.complete import (
     Missing,
     complete,
     groups_from,
     groups_of,
 )
+from haemony.analysis.survival.data.design import Design
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.response import Surv
 from haemony.analysis.survival.data.sample import column

@@ -28,8 +28,8 @@ from haemony.analysis.survival.competing.competing_data import Arrays, Competing
 from haemony.analysis.survival.competing.subdistribution import Censoring, SubdistributionSets
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.counts import suffix_sums, sums_by
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Grid, Surv

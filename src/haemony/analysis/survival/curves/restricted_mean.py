@@ -25,8 +25,8 @@ from haemony.analysis.survival.curves.groups import (
 )
 from haemony.analysis.survival.curves.influence import greenwood_terms
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.counts import sums_by
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular, tidy
 from haemony.analysis.survival.data.given import number
 from haemony.analysis.survival.data.response import Surv

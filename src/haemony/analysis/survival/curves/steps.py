@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import Missing
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.frames import tidy
 from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.faults import UnknownColumn

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from haemony.analysis.survival.data.arrays import Floats
-from haemony.analysis.survival.data.formula import TRANSFORMS, Model, known_columns, levels
+from haemony.analysis.survival.data.complete import known_columns, levels
+from haemony.analysis.survival.data.formula import TRANSFORMS, Model
 from haemony.analysis.survival.data.frames import numbers
 from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.faults import BadCovariate

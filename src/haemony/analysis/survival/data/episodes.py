@@ -20,7 +20,8 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from haemony.analysis.survival import printing
-from haemony.analysis.survival.data.formula import known_columns, read
+from haemony.analysis.survival.data.complete import known_columns
+from haemony.analysis.survival.data.formula import read
 from haemony.analysis.survival.data.frames import Tabular, column_names, polars_table, tidy
 from haemony.analysis.survival.data.given import figures
 from haemony.analysis.survival.data.response import LATEST

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import (
+from haemony.analysis.survival.data.complete import (
     Groups,
     Missing,
     complete,
-    group_columns,
     groups_from,
     groups_of,
     positive_weights,
 )
+from haemony.analysis.survival.data.formula import group_columns
 from haemony.analysis.survival.data.frames import Tabular, polars_table, tidy
 from haemony.analysis.survival.data.given import figures
 from haemony.analysis.survival.data.response import Surv

@@ -16,15 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Flags, Floats, Integers
-from haemony.analysis.survival.data.counts import stable_order, sums_by
-from haemony.analysis.survival.data.formula import (
+from haemony.analysis.survival.data.complete import (
     Missing,
     complete,
-    group_columns,
     groups_from,
     groups_of,
     positive_weights,
 )
+from haemony.analysis.survival.data.counts import stable_order, sums_by
+from haemony.analysis.survival.data.formula import group_columns
 from haemony.analysis.survival.data.frames import numbers
 from haemony.analysis.survival.data.response import Grid, Surv
 from haemony.analysis.survival.faults import BadCovariate, BadFormula

@@ -21,8 +21,8 @@ from scipy.stats import chi2, norm
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular
 from haemony.analysis.survival.data.given import times_asked
 from haemony.analysis.survival.data.response import Surv

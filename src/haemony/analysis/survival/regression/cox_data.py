@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike
 
 from haemony.analysis.survival.data.arrays import Floats, Integers, constant
 from haemony.analysis.survival.data.columns import Columns
-from haemony.analysis.survival.data.design import Design, term_name
-from haemony.analysis.survival.data.formula import (
+from haemony.analysis.survival.data.complete import (
     Complete,
     Groups,
     Missing,
-    Model,
     complete,
     groups_from,
     groups_of,
     positive_weights,
 )
+from haemony.analysis.survival.data.design import Design, term_name
+from haemony.analysis.survival.data.formula import Model
 from haemony.analysis.survival.data.frames import Tabular, numbers
 from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.data.response import Surv

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
 from haemony.analysis.survival.data.columns import predictors
+from haemony.analysis.survival.data.complete import Missing
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Missing
 from haemony.analysis.survival.data.frames import Tabular, is_table, polars_table
 from haemony.analysis.survival.data.given import generator, number, whole_number
 from haemony.analysis.survival.data.response import Surv

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from haemony.analysis.survival.data.arrays import Floats, Integers
+from haemony.analysis.survival.data.complete import Groups, groups_of, known_columns
 from haemony.analysis.survival.data.design import Design
-from haemony.analysis.survival.data.formula import Groups, groups_of, known_columns
 from haemony.analysis.survival.data.frames import Tabular, is_table, numbers, polars_table
 from haemony.analysis.survival.data.given import finite
 from haemony.analysis.survival.faults import BadCovariate

@@ -21,7 +21,7 @@ from scipy.stats import norm
 
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats, Integers
-from haemony.analysis.survival.data.formula import groups_from
+from haemony.analysis.survival.data.complete import groups_from
 from haemony.analysis.survival.data.given import generator, whole_number
 from haemony.analysis.survival.faults import BadCovariate, NothingToAnalyse
 from haemony.analysis.survival.intervals import normal_quantile

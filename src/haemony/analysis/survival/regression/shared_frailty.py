@@ -23,8 +23,9 @@ from scipy.special import digamma, gammaln
 from haemony.analysis.survival import printing
 from haemony.analysis.survival.data.arrays import Floats
 from haemony.analysis.survival.data.columns import Covariates
+from haemony.analysis.survival.data.complete import Groups
 from haemony.analysis.survival.data.counts import sums_by
-from haemony.analysis.survival.data.formula import Distribution, Groups
+from haemony.analysis.survival.data.formula import Distribution
 from haemony.analysis.survival.faults import BadCovariate
 from haemony.analysis.survival.regression.newton import (
     Maximum,
