@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
-from haemony.model.errors import UsageError
+from haemony.model.errors import UsageError, meant
 
 
 class BadProtocol(UsageError):
@@ -191,14 +190,3 @@ class Keys:
                 "is no key of a protocol",
                 f"{meant(key, known)}here you can write {', '.join(known)}",
             )
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """The word that was probably meant, as the beginning of an advice; empty where none is near.
-
-    >>> meant("kaplan_meyer", ["[[cox]]", "[[kaplan_meier]]"])
-    'did you mean [[kaplan_meier]]? '
-    """
-    plain = {one.strip("[]"): one for one in known}
-    near = get_close_matches(word, plain, n=1)
-    return f"did you mean {plain[near[0]]}? " if near else ""

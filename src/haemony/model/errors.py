@@ -9,6 +9,8 @@ The exit code of the command line is chosen here and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import IntEnum
 
 
@@ -45,3 +47,14 @@ class EnvironmentFault(HaemonyError):
     """The machine stands in the way: a full disk, a missing permission, a lock."""
 
     exit_code = Exit.ENVIRONMENT
+
+
+def meant(word: str, known: Iterable[str], most: int = 1) -> str:
+    """What was probably meant, as the beginning of an advice; empty where nothing is near.
+
+    >>> meant("kaplan_meyer", ["[[cox]]", "[[kaplan_meier]]"])
+    'did you mean [[kaplan_meier]]? '
+    """
+    plain = {one.strip("[]"): one for one in known}
+    near = get_close_matches(word, plain, n=most)
+    return f"did you mean {' or '.join(plain[one] for one in near)}? " if near else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import polars as pl
 
@@ -13,7 +12,7 @@ from haemony.analysis.protocol import Protocol
 from haemony.intake.contribution import Origin
 from haemony.model.disease import Disease
 from haemony.model.endpoint import Anchor, Endpoint
-from haemony.model.errors import UsageError
+from haemony.model.errors import UsageError, meant
 from haemony.study.faults import CannotPool, NotRecorded, WrongRelease
 from haemony.study.pool import OWNER, Pool, with_contribution
 
@@ -59,19 +58,16 @@ def _check_pooling_names(protocol: Protocol, release: Pool) -> None:
     ):
         for name in names:
             if name not in known:
-                near = get_close_matches(name, known, n=1)
-                guess = f"did you mean {near[0]}? " if near else ""
                 raise BadProtocol(
                     key,
                     f"there is no {kind} {name!r}",
-                    f"{guess}choose from {', '.join(known)}",
+                    f"{meant(name, known)}choose from {', '.join(known)}",
                 )
 
 
 def _no_endpoint(known: Disease, name: str) -> tuple[str, str]:
     """Why a disease has no such endpoint, and what to do."""
-    near = get_close_matches(name, known.endpoints, n=3)
-    guess = f"did you mean {' or '.join(near)}? " if near else ""
+    guess = meant(name, known.endpoints, most=3)
     choose = f"{guess}choose one of {', '.join(known.endpoints)}"
     if name in known.unavailable:
         missing = known.unavailable[name]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from haemony.model.errors import EnvironmentFault, HaemonyError, UsageError
+from haemony.model.errors import EnvironmentFault, HaemonyError, UsageError, meant
 
 
 class WrongRelease(UsageError):
@@ -70,11 +69,9 @@ class UnknownTemplate(UsageError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name = name
-        near = get_close_matches(name, known, n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
         super().__init__(
-            f"there is no template {name!r}; {guess}`haemony study templates` lists them: "
-            f"{', '.join(known)}"
+            f"there is no template {name!r}; {meant(name, known)}`haemony study templates` lists "
+            f"them: {', '.join(known)}"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ import typer
 from haemony.admission import admit
 from haemony.intake import Contribution
 from haemony.intake.known import at_hand
-from haemony.model.errors import UsageError
+from haemony.model.errors import UsageError, meant
 from haemony.services.cli.output import JsonFlag, Output, WorkspaceOption
 from haemony.workspace import Workspace
 
@@ -33,8 +32,7 @@ class UnknownSource(UsageError):
 
     def __init__(self, names: Sequence[str], there: Sequence[str], data: Path) -> None:
         self.names, self.there = tuple(names), tuple(there)
-        near = [one for name in names for one in get_close_matches(name, there, n=2)]
-        guess = f"did you mean {' or '.join(near)}? " if near else ""
+        guess = "".join(meant(name, there, most=2) for name in names)
         listed = f"{data} holds {', '.join(there)}" if there else f"{data} holds none that it knows"
         super().__init__(
             f"haemony finds no files of a source {' or '.join(map(repr, names))}; {guess}{listed}"
